@@ -1,0 +1,155 @@
+package normalize
+
+import "github.com/dewpoint-data/dewpoint/schema"
+
+// Format is the notation of a document.
+type Format uint8
+
+// The formats.
+const (
+	JSON Format = iota + 1
+	XML
+)
+
+// Spec says how the documents of a kind become rows. Compile checks it once
+// and makes a Plan of it; nothing is looked up by name in the row loop.
+type Spec struct {
+	Kind *schema.Kind
+	// Sources[0] is the list call, whose document is a page; the others are
+	// detail calls, whose document belongs to one row.
+	Sources []Source
+
+	// ID are expressions over the item of source 0; their values, joined by
+	// "/", are the row's id. A row without any of them is a problem, not a row.
+	ID []Expr
+	// URN, Name, Account and Region are templates; an empty one gives NULL
+	// (URN, Name) or the scope's own (Account, Region). A template of which
+	// an expression has no value gives NULL, or the scope's own.
+	URN, Name, Account, Region Template
+	// CreatedAt and UpdatedAt, nil if the vendor does not say.
+	CreatedAt, UpdatedAt *TimeExpr
+	// Tags, nil where the kind cannot be tagged or nobody can tell.
+	Tags *TagExpr
+	// Fields fill Kind.Columns.
+	Fields []Field
+	// Edges fill Kind.Edges, by index.
+	Edges []EdgeExpr
+	// Captures are what the caller wants to read from an item of source 0
+	// to form further requests: Item.Capture(i).
+	Captures []Expr
+}
+
+// Source is a call whose documents feed the rows.
+type Source struct {
+	// Call is the operation's name, for problems and _unread.
+	Call   string
+	Format Format
+	// Shape is that of the whole output.
+	Shape *Shape
+	// Wrap are the XML elements around the output's members, outermost
+	// first ("ListUsersResponse", "ListUsersResult"). A body with others is
+	// not the output: a failed page. Empty for JSON.
+	Wrap []string
+	// Items is the path from the output to the items of a page, for source
+	// 0 and for batch details (whose caller splits the page); for a detail
+	// of one row it is the path to the sub-document that fields start from.
+	Items Path
+	// Tokens are paths from the output to what the pager needs; Page.Tokens
+	// holds their values in the same order. Source 0 and paged details only.
+	Tokens []Path
+	// Match is the path, from an item of a batch detail, to the value that
+	// says which item of source 0 it belongs to.
+	Match Path
+	// Failures is the path from the output to entries that say which items
+	// failed inside a 2xx answer; empty if the call has none.
+	Failures Path
+}
+
+// Path leads from one document to values in it. Member names are the
+// description's. The empty path is the document itself.
+type Path []Step
+
+// Step is one step of a path.
+type Step struct {
+	// Member to go to; empty with Each or Values on a list or map itself.
+	Member string
+	// Each goes to every element of the list that Member is.
+	Each bool
+	// Values goes to every value of the map that Member is; Keys to every key.
+	Values, Keys bool
+}
+
+// Expr is a path with transforms, from the item of a source.
+type Expr struct {
+	Source int
+	// Up leaves the item for the structure that holds it: 1 is the element
+	// of the next outer list in the items path. Source 0 only.
+	Up   int
+	Path Path
+	// Tag takes the value of this tag instead of a path.
+	Tag string
+	// Header takes this HTTP header of the source's answer instead of a path.
+	Header     string
+	Transforms []Transform
+}
+
+// Transform changes a text. The set is closed.
+type Transform struct {
+	Op  TransformOp
+	Arg string
+}
+
+// TransformOp names a transform.
+type TransformOp uint8
+
+// The transforms. One that does not apply (no such separator, no JSON)
+// yields its input, but for ARNPart and Pick, which yield nothing.
+const (
+	AfterLast   TransformOp = iota + 1 // what stands after the last Arg
+	BeforeFirst                        // what stands before the first Arg
+	StripPrefix                        // without the prefix Arg
+	ARNPart                            // part of an ARN: partition, service, region, account, resource, id
+	URLDecode                          // percent-decoding
+	ParseJSON                          // the text is a JSON document; Arg, if any, is a key in it
+	First                              // the first of several values
+	Split                              // several values, separated by Arg
+	Lower                              // lower case
+)
+
+// Template is text with expressions in it; empty if len is 0.
+type Template []TemplatePart
+
+// TemplatePart is literal text, a variable of the scope or an expression.
+type TemplatePart struct {
+	Text string
+	// Var is account, region or partition.
+	Var  string
+	Expr *Expr
+}
+
+// TimeExpr is an expression that yields a time.
+type TimeExpr struct {
+	Expr
+	Format TimeFormat // 0: as the shape says
+}
+
+// TagExpr says where tags are. The shape of what it leads to says how they
+// are written: a list of structures with key and value members, or a map.
+type TagExpr struct {
+	Expr
+	Key, Value string // members of the list's structures, e.g. TagKey and TagValue
+}
+
+// Field fills one of the kind's columns.
+type Field struct {
+	Column int // index into Kind.Columns, whose Type says what is built
+	Expr
+	Time TimeFormat // for timestamps: 0 is as the shape says
+	Set  bool       // a list in any order: written sorted
+}
+
+// EdgeExpr yields the references of one of Kind.Edges. Empty values yield none.
+type EdgeExpr struct {
+	Edge int
+	Expr
+}
