@@ -4,10 +4,13 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Batch is a set of rows of one kind from one scope with their edges.
-// The receiver of a Batch owns one reference: it calls Release.
+// Batch is a set of rows of one kind with their edges, read by one account in
+// one region. The receiver of a Batch owns one reference: it calls Release.
 type Batch struct {
-	Kind  *Kind
+	Kind *Kind
+	// Scope is that of the rows. Where a kind is listed for each of many
+	// parents, rows of several parents share a batch: the column _scope is
+	// what counts, Scope.Parent that of the last row.
 	Scope Scope
 	// Rows has the kind's BatchSchema.
 	Rows arrow.RecordBatch

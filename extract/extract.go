@@ -1,0 +1,50 @@
+// Package extract reads clouds: what every source does the same way, whatever
+// the cloud. Sources say what is to be read as tasks; the scheduler runs them
+// under adaptive limits; what comes out are schema.Batch values and the
+// outcome of every scope.
+package extract
+
+import (
+	"context"
+	"iter"
+
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+// Source reads one cloud.
+type Source interface {
+	// Cloud is aws, gcp or kubernetes.
+	Cloud() string
+	// Kinds are the kinds that Tasks reads.
+	Kinds() []*schema.Kind
+	// Tasks finds out which accounts and regions there are and yields what to
+	// read in them as soon as it is known. What cannot be found out is
+	// reported to out as the outcome of the scopes concerned; an error ends
+	// the sequence and is one that no scope can be blamed for.
+	Tasks(ctx context.Context, out Writer) iter.Seq2[Task, error]
+}
+
+// Writer receives what is read. Its methods are safe for concurrent use; an
+// error from them ends the sync.
+type Writer interface {
+	// Write takes the batch and releases it; it blocks while the sinks are
+	// behind.
+	Write(ctx context.Context, b *schema.Batch) error
+	// Scope reports the outcome of a scope after its last batch.
+	Scope(ctx context.Context, r schema.ScopeResult) error
+	// Problem reports what belongs to no batch.
+	Problem(ctx context.Context, p ...schema.Problem) error
+}
+
+// Task reads a few scopes that hang together: the kinds that one list call
+// feeds and the kinds listed for each of their items.
+type Task struct {
+	Account, Region, Service string
+	// Name is the list call, for people.
+	Name string
+	// Kinds are the names of the kinds it reads.
+	Kinds []string
+	// Run reads. It reports every scope of the task to out, failed ones
+	// included; its error is one of out's, or the context's.
+	Run func(ctx context.Context, out Writer) error
+}

@@ -1,0 +1,114 @@
+package extract
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Schedule runs the tasks of all sources, workers at a time, and returns when
+// all have ended. Tasks of different accounts, regions and services take
+// turns, so that neither one account nor one slow service holds the others
+// up. The first error ends the others through their context.
+func Schedule(ctx context.Context, sources []Source, out Writer, workers int) error {
+	g, ctx := errgroup.WithContext(ctx)
+	q := newQueue()
+	stop := context.AfterFunc(ctx, q.close)
+	defer stop()
+
+	discover, dctx := errgroup.WithContext(ctx)
+	for _, s := range sources {
+		discover.Go(func() error {
+			for t, err := range s.Tasks(dctx, out) {
+				if err != nil {
+					return err
+				}
+				q.push(t)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		defer q.close()
+		return discover.Wait()
+	})
+	for range workers {
+		g.Go(func() error {
+			for {
+				t, ok := q.pop()
+				if !ok {
+					return context.Cause(ctx)
+				}
+				if err := t.Run(ctx, out); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// lane is what tasks are taken from in turns.
+type lane struct{ account, region, service string }
+
+// queue is an unbounded queue of tasks with one lane per account, region and
+// service, served in turns: discovery yields few and small tasks, so that
+// what is bounded are the pages, not they.
+type queue struct {
+	mu     sync.Mutex
+	wake   sync.Cond
+	lanes  map[lane][]Task
+	turns  []lane
+	next   int
+	closed bool
+}
+
+func newQueue() *queue {
+	q := &queue{lanes: map[lane][]Task{}}
+	q.wake.L = &q.mu
+	return q
+}
+
+func (q *queue) push(t Task) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := lane{t.Account, t.Region, t.Service}
+	if len(q.lanes[l]) == 0 {
+		q.turns = append(q.turns, l)
+	}
+	q.lanes[l] = append(q.lanes[l], t)
+	q.wake.Signal()
+}
+
+// close lets pop return false once the queue is empty.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.wake.Broadcast()
+}
+
+func (q *queue) pop() (Task, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.turns) == 0 {
+		if q.closed {
+			return Task{}, false
+		}
+		q.wake.Wait()
+	}
+	if q.next >= len(q.turns) {
+		q.next = 0
+	}
+	l := q.turns[q.next]
+	t := q.lanes[l][0]
+	if rest := q.lanes[l][1:]; len(rest) > 0 {
+		q.lanes[l] = rest
+		q.next++
+	} else {
+		delete(q.lanes, l)
+		q.turns = append(q.turns[:q.next], q.turns[q.next+1:]...)
+	}
+	return t, true
+}
