@@ -42,8 +42,9 @@ type Task struct {
 	Account, Region, Service string
 	// Name is the list call, for people.
 	Name string
-	// Kinds are the names of the kinds it reads.
-	Kinds []string
+	// Scopes are what it reads, as far as it is known before: for kinds that
+	// are listed for each of another, the scope without a parent.
+	Scopes []schema.Scope
 	// Run reads. It reports every scope of the task to out, failed ones
 	// included; its error is one of out's, or the context's.
 	Run func(ctx context.Context, out Writer) error

@@ -5,12 +5,16 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/dewpoint-data/dewpoint/schema"
 )
 
 // Schedule runs the tasks of all sources, workers at a time, and returns when
 // all have ended. Tasks of different accounts, regions and services take
 // turns, so that neither one account nor one slow service holds the others
-// up. The first error ends the others through their context.
+// up. The first error ends the others through their context; so does the
+// caller's cancellation, and what was not begun by then is reported to out as
+// skipped.
 func Schedule(ctx context.Context, sources []Source, out Writer, workers int) error {
 	g, ctx := errgroup.WithContext(ctx)
 	q := newQueue()
@@ -40,6 +44,12 @@ func Schedule(ctx context.Context, sources []Source, out Writer, workers int) er
 				if !ok {
 					return context.Cause(ctx)
 				}
+				if cause := context.Cause(ctx); cause != nil {
+					if err := skip(ctx, t, out, cause); err != nil {
+						return err
+					}
+					continue
+				}
 				if err := t.Run(ctx, out); err != nil {
 					return err
 				}
@@ -47,6 +57,18 @@ func Schedule(ctx context.Context, sources []Source, out Writer, workers int) er
 		})
 	}
 	return g.Wait()
+}
+
+// skip reports the scopes of a task that is not run any more.
+func skip(ctx context.Context, t Task, out Writer, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	for _, s := range t.Scopes {
+		r := schema.ScopeResult{Scope: s, State: schema.Skipped, Error: "not begun: " + cause.Error()}
+		if err := out.Scope(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lane is what tasks are taken from in turns.

@@ -20,6 +20,16 @@ type Batch struct {
 	Problems []Problem
 }
 
+// Retain adds a reference, to be dropped by Release.
+func (b *Batch) Retain() {
+	if b.Rows != nil {
+		b.Rows.Retain()
+	}
+	if b.Edges != nil {
+		b.Edges.Retain()
+	}
+}
+
 // Release drops the batch's reference to its records.
 func (b *Batch) Release() {
 	if b.Rows != nil {

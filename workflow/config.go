@@ -1,0 +1,230 @@
+package workflow
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Config is the content of dewpoint.yaml. Every key may be left out: without
+// a file, dewpoint reads what the default credentials see into
+// ./dewpoint.duckdb. "${NAME}" in a value is the environment variable.
+type Config struct {
+	// Sinks are the databases to write to, by URL: duckdb:PATH.
+	Sinks []string `yaml:"sinks"`
+	// AWS says what to read in AWS.
+	AWS AWSConfig `yaml:"aws"`
+	// Kinds selects what to read; by default everything but optional kinds.
+	Kinds KindsConfig `yaml:"kinds"`
+	// Catalogue are files or folders with kinds of your own, or changes to
+	// the built-in ones.
+	Catalogue []string `yaml:"catalogue"`
+	// Workers is how many lists are read at once, over all accounts and
+	// regions; each holds one page in memory. Default 64.
+	Workers int `yaml:"workers"`
+	// HistoryRetention is how long rows of resource_history are kept: 400d.
+	// 0 keeps them for ever.
+	HistoryRetention Duration `yaml:"history_retention"`
+	// LockTimeout is how long to wait for another process that holds the
+	// database. Default 1m.
+	LockTimeout Duration `yaml:"lock_timeout"`
+	// ScopeTimeout ends the reading of a list that takes longer. Default 30m.
+	ScopeTimeout Duration `yaml:"scope_timeout"`
+
+	// path is the file it was read from, empty for the defaults.
+	path string
+}
+
+// AWSConfig says what to read in AWS.
+type AWSConfig struct {
+	// Accounts to read; by default the one of the default credentials.
+	Accounts []AWSAccount `yaml:"accounts"`
+	// Regions to read: names or globs ("us-*"). By default all that are
+	// enabled in the account.
+	Regions []string `yaml:"regions"`
+	// Disabled leaves AWS out.
+	Disabled bool `yaml:"disabled"`
+}
+
+// AWSAccount says how one account is entered.
+type AWSAccount struct {
+	// Profile is a profile of the AWS configuration files.
+	Profile string `yaml:"profile"`
+	// RoleARN is a role to assume, with the profile's or the default
+	// credentials, or at the end of the chain in Via.
+	RoleARN    string `yaml:"role_arn"`
+	ExternalID string `yaml:"external_id"`
+	// Via are roles to assume first, in this order.
+	Via []string `yaml:"via"`
+	// Regions overrides aws.regions for this account.
+	Regions []string `yaml:"regions"`
+}
+
+// KindsConfig selects kinds by name, service or glob.
+type KindsConfig struct {
+	// Only reads these: aws_ec2_instance, aws_iam_*, ec2.
+	Only []string `yaml:"only"`
+	// Skip leaves these out.
+	Skip []string `yaml:"skip"`
+}
+
+// Duration is a time.Duration that also knows days: 400d.
+type Duration time.Duration
+
+var daysPattern = regexp.MustCompile(`^(\d+)d(.*)$`)
+
+// UnmarshalYAML reads 90s, 30m, 12h, 400d or 1d12h.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	s := strings.Trim(strings.TrimSpace(string(b)), `"'`)
+	if s == "0" {
+		*d = 0
+		return nil
+	}
+	var days time.Duration
+	rest := s
+	if m := daysPattern.FindStringSubmatch(s); m != nil {
+		n, err := strconv.Atoi(m[1])
+		if err != nil || n > 36500 {
+			return fmt.Errorf("%q is too long", s)
+		}
+		days, rest = time.Duration(n)*24*time.Hour, m[2]
+	}
+	var v time.Duration
+	if rest != "" || days == 0 {
+		var err error
+		if v, err = time.ParseDuration(rest); err != nil {
+			return fmt.Errorf("%q is no duration: write 90s, 30m, 12h or 400d", s)
+		}
+	}
+	if days+v < 0 {
+		return fmt.Errorf("%q is negative", s)
+	}
+	*d = Duration(days + v)
+	return nil
+}
+
+// DefaultConfig is what holds where the file says nothing.
+func DefaultConfig() *Config {
+	return &Config{
+		Sinks:            []string{"duckdb:dewpoint.duckdb"},
+		Workers:          64,
+		HistoryRetention: Duration(400 * 24 * time.Hour),
+		LockTimeout:      Duration(time.Minute),
+		ScopeTimeout:     Duration(30 * time.Minute),
+	}
+}
+
+// ConfigError is a mistake in the configuration; its text has file and line.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Path is the file the configuration was read from; empty for the defaults.
+func (c *Config) Path() string { return c.path }
+
+// LoadConfig reads a file over the defaults. Where the path is empty it takes
+// dewpoint.yaml, if there is one.
+func LoadConfig(path string) (*Config, error) {
+	c := DefaultConfig()
+	b, err := os.ReadFile(defaultPath(path))
+	switch {
+	case errors.Is(err, os.ErrNotExist) && path == "":
+		return c, nil
+	case err != nil:
+		return nil, &ConfigError{fmt.Errorf("read the configuration: %w", err)}
+	}
+	c.path = defaultPath(path)
+	if err := c.decode(b); err != nil {
+		return nil, &ConfigError{fmt.Errorf("%s: %w", c.path, err)}
+	}
+	return c, nil
+}
+
+func defaultPath(path string) string {
+	if path == "" {
+		return "dewpoint.yaml"
+	}
+	return path
+}
+
+func (c *Config) decode(b []byte) error {
+	file, err := parser.ParseBytes(b, 0)
+	if err != nil {
+		return yamlError(err)
+	}
+	exp := &expander{}
+	for _, doc := range file.Docs {
+		ast.Walk(exp, doc)
+	}
+	if exp.err != nil {
+		return exp.err
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(file.Docs[0].Body, c); err != nil {
+		return yamlError(err)
+	}
+	return c.validate()
+}
+
+func (c *Config) validate() error {
+	if len(c.Sinks) == 0 {
+		return errors.New("sinks is empty: name at least one, e.g. duckdb:dewpoint.duckdb")
+	}
+	if c.Workers < 1 || c.Workers > 4096 {
+		return fmt.Errorf("workers is %d: it must be between 1 and 4096", c.Workers)
+	}
+	for i, a := range c.AWS.Accounts {
+		if len(a.Via) > 0 && a.RoleARN == "" {
+			return fmt.Errorf("aws.accounts[%d]: via needs a role_arn to end at", i)
+		}
+		if a.ExternalID != "" && a.RoleARN == "" {
+			return fmt.Errorf("aws.accounts[%d]: external_id needs a role_arn", i)
+		}
+	}
+	return nil
+}
+
+// yamlError makes one line of a YAML error: line, column and what is wrong.
+func yamlError(err error) error {
+	var y yaml.Error
+	if errors.As(err, &y) && y.GetToken() != nil {
+		p := y.GetToken().Position
+		return fmt.Errorf("line %d, column %d: %s", p.Line, p.Column, y.GetMessage())
+	}
+	return err
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// expander replaces ${NAME} in string values.
+type expander struct{ err error }
+
+// Visit implements ast.Visitor.
+func (e *expander) Visit(n ast.Node) ast.Visitor {
+	s, ok := n.(*ast.StringNode)
+	if !ok || !strings.Contains(s.Value, "${") {
+		return e
+	}
+	s.Value = variable.ReplaceAllStringFunc(s.Value, func(m string) string {
+		name := m[2 : len(m)-1]
+		v, ok := os.LookupEnv(name)
+		if !ok && e.err == nil {
+			e.err = fmt.Errorf("line %d: the environment variable %s is not set", s.Token.Position.Line, name)
+		}
+		return v
+	})
+	s.Token.Value = s.Value
+	return e
+}
