@@ -61,8 +61,11 @@ type Source struct {
 	// says which item of source 0 it belongs to.
 	Match Path
 	// Failures is the path from the output to entries that say which items
-	// failed inside a 2xx answer; empty if the call has none.
-	Failures Path
+	// failed inside a 2xx answer; empty if the call has none. FailureKey and
+	// FailureCode are the paths from such an entry to the value that names
+	// the item and to the error code.
+	Failures                Path
+	FailureKey, FailureCode Path
 }
 
 // Path leads from one document to values in it. Member names are the
