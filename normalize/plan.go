@@ -37,6 +37,9 @@ func (p *Plan) Redact(source int, body []byte) []byte { return body }
 type Origin struct {
 	Scope     schema.Scope // Account and Region are the reader's
 	Partition string
+	// Parent are the values that Expr.Parent takes: the captures of the
+	// parent's item, empty where it has none.
+	Parent []string
 }
 
 // Page is a page that was split.

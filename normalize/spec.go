@@ -74,7 +74,8 @@ type Path []Step
 
 // Step is one step of a path.
 type Step struct {
-	// Member to go to; empty with Each or Values on a list or map itself.
+	// Member to go to: of a structure, or a key of a map; empty with Each or
+	// Values on a list or map itself.
 	Member string
 	// Each goes to every element of the list that Member is.
 	Each bool
@@ -92,7 +93,10 @@ type Expr struct {
 	// Tag takes the value of this tag instead of a path.
 	Tag string
 	// Header takes this HTTP header of the source's answer instead of a path.
-	Header     string
+	Header string
+	// Parent takes a value of the parent's item instead of a path, for kinds
+	// listed for each of another: 1 is the first of Origin.Parent.
+	Parent     int
 	Transforms []Transform
 }
 
