@@ -78,7 +78,7 @@ func (l *Limiter) Acquire(ctx context.Context, k LimitKey) error {
 	m := l.limit(k)
 	m.mu.Lock()
 	pace := m.rate
-	if float64(m.inFlight) < m.allowed && len(m.waiting) == 0 {
+	if m.free() && len(m.waiting) == 0 {
 		m.inFlight++
 		m.mu.Unlock()
 	} else {
@@ -126,12 +126,15 @@ func (l *Limiter) Release(k LimitKey, throttled bool) {
 	m.release()
 }
 
+// free says whether one more may go.
+func (m *limit) free() bool { return float64(m.inFlight+1) <= m.allowed }
+
 // release frees one place and hands the free ones to who waits longest.
 func (m *limit) release() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inFlight--
-	for len(m.waiting) > 0 && float64(m.inFlight) < m.allowed {
+	for len(m.waiting) > 0 && m.free() {
 		m.inFlight++
 		close(m.waiting[0])
 		m.waiting = m.waiting[1:]

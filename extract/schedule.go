@@ -15,8 +15,8 @@ import (
 // up. The first error ends the others through their context; so does the
 // caller's cancellation, and what was not begun by then is reported to out as
 // skipped.
-func Schedule(ctx context.Context, sources []Source, out Writer, workers int) error {
-	g, ctx := errgroup.WithContext(ctx)
+func Schedule(parent context.Context, sources []Source, out Writer, workers int) error {
+	g, ctx := errgroup.WithContext(parent)
 	q := newQueue()
 	stop := context.AfterFunc(ctx, q.close)
 	defer stop()
@@ -40,15 +40,12 @@ func Schedule(ctx context.Context, sources []Source, out Writer, workers int) er
 	for range workers {
 		g.Go(func() error {
 			for {
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
 				t, ok := q.pop()
 				if !ok {
-					return context.Cause(ctx)
-				}
-				if cause := context.Cause(ctx); cause != nil {
-					if err := skip(ctx, t, out, cause); err != nil {
-						return err
-					}
-					continue
+					return nil
 				}
 				if err := t.Run(ctx, out); err != nil {
 					return err
@@ -56,7 +53,15 @@ func Schedule(ctx context.Context, sources []Source, out Writer, workers int) er
 			}
 		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	if cause := context.Cause(parent); cause != nil {
+		for t, ok := q.pop(); ok; t, ok = q.pop() {
+			if err := skip(parent, t, out, cause); err != nil {
+				return err
+			}
+		}
+	}
+	return err
 }
 
 // skip reports the scopes of a task that is not run any more.

@@ -1,0 +1,41 @@
+# dewpoint: make help
+
+export CGO_ENABLED := 1
+TAGS := duckdb_arrow
+GO := go
+CACHE := $(CURDIR)/.cache
+VENV := $(CACHE)/venv
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help build demo test test-race bench generate lint clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/dewpoint
+	$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/dewpoint ./cmd/dewpoint
+
+demo: build ## replay the recorded estate into DuckDB and ask it three questions
+	@examples/demo/run bin/dewpoint
+
+test: ## run all tests, after installing the servers they need into .cache
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) test -tags $(TAGS) ./...
+
+test-race: ## run the concurrent packages under the race detector
+	$(GO) test -race -tags $(TAGS) ./extract/... ./normalize/... ./workflow/... ./sinks/...
+
+bench: ## print the performance figures against their limits
+	cd bench && $(GO) run -tags $(TAGS) .
+
+generate: ## write everything that is generated; leaves no diff
+	$(GO) generate -tags $(TAGS) ./...
+
+lint: ## gofumpt, vet, staticcheck
+	$(GO) run mvdan.cc/gofumpt@v0.12.0 -l . | (! grep .)
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(TAGS) ./...
+
+clean: ## remove what was built and fetched
+	rm -rf bin .cache

@@ -1,0 +1,119 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var key = LimitKey{Cloud: "aws", Account: "111111111111", Region: "eu-west-1", Service: "ec2"}
+
+// inFlight acquires until it would block and returns how often it did.
+func inFlight(t *testing.T, l *Limiter) int {
+	t.Helper()
+	n := 0
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		err := l.Acquire(ctx, key)
+		cancel()
+		if err != nil {
+			return n
+		}
+		n++
+	}
+}
+
+func TestLimiterGrowsWithSuccessAndHalvesOnceAThrottle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter()
+		if n := inFlight(t, l); n != startConcurrency {
+			t.Fatalf("began with %d requests at once, want %d", n, startConcurrency)
+		}
+		for range startConcurrency {
+			l.Release(key, false)
+		}
+		n := inFlight(t, l)
+		if n != startConcurrency {
+			t.Fatalf("%d at once after one round of successes, want %d: less than one more", n, startConcurrency)
+		}
+		for range 100 {
+			l.Release(key, false)
+			if err := l.Acquire(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n += inFlight(t, l)
+		if n < 10 || n > maxConcurrency {
+			t.Fatalf("%d at once after 100 successes", n)
+		}
+		for range n {
+			l.Release(key, true) // all belong to one episode
+		}
+		if half := inFlight(t, l); half < n/2-1 || half > n/2+1 {
+			t.Fatalf("%d at once after throttles, want half of %d", half, n)
+		}
+		time.Sleep(2 * backoff)
+		l.Release(key, true)
+		if m := l.limit(key); m.allowed > float64(n)/4+1 {
+			t.Fatalf("%.1f allowed after a second episode, want a quarter of %d", m.allowed, n)
+		}
+	})
+}
+
+func TestLimiterNeverStopsAltogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter()
+		for range 20 {
+			if err := l.Acquire(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			l.Release(key, true)
+			time.Sleep(2 * backoff)
+		}
+		if n := inFlight(t, l); n != 1 {
+			t.Fatalf("%d at once, want 1", n)
+		}
+	})
+}
+
+func TestLimiterKeepsTheDeclaredRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter()
+		l.Declare(key, 10)
+		start := time.Now()
+		for range 110 {
+			if err := l.Acquire(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			l.Release(key, false)
+		}
+		if d := time.Since(start).Round(100 * time.Millisecond); d != 10*time.Second {
+			t.Fatalf("110 requests at 10 a second with a burst of 10 took %v, want 10s", d)
+		}
+	})
+}
+
+func TestLimiterGivesBackThePlaceOfWhoGaveUp(t *testing.T) {
+	l := NewLimiter()
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Microsecond)
+			defer cancel()
+			if err := l.Acquire(ctx, key); err != nil {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+				return
+			}
+			l.Release(key, false)
+		})
+	}
+	wg.Wait()
+	if m := l.limit(key); m.inFlight != 0 || len(m.waiting) != 0 {
+		t.Fatalf("%d in flight, %d waiting after all have ended", m.inFlight, len(m.waiting))
+	}
+}
