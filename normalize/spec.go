@@ -110,7 +110,7 @@ type Transform struct {
 type TransformOp uint8
 
 // The transforms. One that does not apply (no such separator, no JSON)
-// yields its input, but for ARNPart and StartsWith, which yield nothing.
+// yields its input, but for ARNPart, StartsWith and Contains, which yield nothing.
 const (
 	AfterLast   TransformOp = iota + 1 // what stands after the last Arg
 	BeforeFirst                        // what stands before the first Arg
@@ -122,6 +122,7 @@ const (
 	Split                              // several values, separated by Arg
 	Lower                              // lower case
 	StartsWith                         // the value if it begins with Arg, else nothing
+	Contains                           // the value if Arg is in it, else nothing
 )
 
 // Template is text with expressions in it; empty if len is 0.

@@ -12,8 +12,8 @@ package catalog
 // names the call. An *expression* is a path with transforms behind it:
 // "QueueUrl | after_last(/)". The transforms: after_last(x), before_first(x),
 // strip_prefix(x), arn_part(partition|service|region|account|resource|id),
-// urldecode, json, json(key), first, split(x), lower, starts_with(x) (only the
-// values that do). A *template* is text
+// urldecode, json, json(key), first, split(x), lower, starts_with(x) and
+// contains(x) (only the values that do). A *template* is text
 // with expressions in braces: "{item.X | transform}", "{parent.X}" (a value of
 // the parent's item), "{account}", "{region}", "{partition}" and, in a batch,
 // "{keys}" (the list of the batch's keys). A value that is just one
