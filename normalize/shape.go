@@ -68,6 +68,8 @@ type Member struct {
 	Payload bool
 	// Drop members are secret or unwanted: skipped without being counted.
 	Drop bool
+	// Sensitive members are marked so by the description; Drop decides.
+	Sensitive bool
 	// Set lists are unordered: they are written sorted.
 	Set bool
 	// Time overrides Shape.Time; for strings and integers it makes a time.

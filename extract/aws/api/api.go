@@ -21,6 +21,12 @@ type Service struct {
 	JSONVersion  string // 1.0 or 1.1
 	TargetPrefix string // of X-Amz-Target
 	XMLNamespace string
+	// Signature is v4, s3 (v4 without a second escaping of the path, with the
+	// hash of the body as a header), bearer, v2 or none.
+	Signature string
+	// QueryCompatible services speak json but report the error codes of their
+	// former query protocol in the header x-amzn-query-error.
+	QueryCompatible bool
 	// Operations by name.
 	Operations map[string]*Operation
 }
@@ -44,6 +50,14 @@ type Operation struct {
 	Pager *Pager
 	// Errors are the codes the operation declares.
 	Errors []Error
+	// Unsigned operations take no credentials.
+	Unsigned bool
+	// Checksum is required of the request's body.
+	Checksum bool
+	// Discovery says that the endpoint has to be asked for first.
+	Discovery bool
+	// Deprecated by the service.
+	Deprecated bool
 }
 
 // Error is an error that an operation declares.
@@ -55,7 +69,10 @@ type Error struct {
 
 // Pager says how an operation's answers are continued.
 type Pager struct {
-	// Input and Output tokens, pairwise: members of the input, paths in the output.
+	// Input and Output tokens, pairwise: members of the input, paths in the
+	// output. A path may nest ("DistributionList.NextMarker"), take the last
+	// element of a list ("Jobs[-1].JobId") and name alternatives, of which the
+	// first with a value counts ("NextMarker || Contents[-1].Key").
 	InputTokens, OutputTokens []string
 	// More is the path of a boolean that says that there is more; may be empty.
 	More string
