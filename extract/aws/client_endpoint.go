@@ -1,0 +1,163 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+)
+
+// endpoint is where a service is asked in a region, and what for it signs.
+type endpoint struct {
+	url           *url.URL
+	signingName   string
+	signingRegion string
+	// overridden by the configuration: taken as it is, without host prefixes.
+	overridden bool
+	s3         bool
+}
+
+// endpointOf finds the endpoint: a configured one before the description's.
+func (c *Client) endpointOf(a *Account, region string, svc *api.Service) (endpoint, error) {
+	asked := region
+	if region == globalRegion {
+		asked = homeRegion(a.Partition)
+	}
+	e := endpoint{signingName: svc.SigningName, signingRegion: asked}
+	if e.signingName == "" {
+		e.signingName = svc.EndpointPrefix
+	}
+	e.s3 = svc.Name == "s3" || svc.Name == "s3control" || svc.Name == "s3outposts"
+	cfg := a.config
+	if cfg == nil {
+		cfg = &c.base
+	}
+	raw, err := configuredEndpoint(cfg, svc.SDKID)
+	if err != nil {
+		return e, err
+	}
+	if e.overridden = raw != ""; !e.overridden {
+		fips, dual := variants(cfg)
+		raw, err = e.describe(svc, asked, a, fips, dual)
+		if err != nil {
+			return e, err
+		}
+	} else {
+		e.describeSigning(svc, asked, a)
+	}
+	e.url, err = url.Parse(raw)
+	if err == nil && (e.url.Scheme != "http" && e.url.Scheme != "https" || e.url.Host == "") {
+		err = fmt.Errorf("not an http or https URL")
+	}
+	if err != nil {
+		return e, fmt.Errorf("endpoint %q of %s: %w", raw, svc.Name, err)
+	}
+	return e, nil
+}
+
+// configuredEndpoint is the endpoint that the environment or the config file
+// gives the service, in the SDK's order: the service's variable, the common
+// variable, the service's entry in the file, the file's common entry.
+func configuredEndpoint(cfg *sdk.Config, sdkID string) (string, error) {
+	for _, s := range cfg.ConfigSources {
+		p, ok := s.(interface {
+			GetIgnoreConfiguredEndpoints(context.Context) (bool, bool, error)
+		})
+		if !ok {
+			continue
+		}
+		ignore, found, err := p.GetIgnoreConfiguredEndpoints(context.Background())
+		if err != nil {
+			return "", err
+		}
+		if found {
+			if ignore {
+				return "", nil
+			}
+			break
+		}
+	}
+	base := ""
+	if cfg.BaseEndpoint != nil {
+		base = *cfg.BaseEndpoint
+	}
+	_, common := os.LookupEnv("AWS_ENDPOINT_URL")
+	_, own := os.LookupEnv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(sdkID, " ", "_")))
+	if common && !own {
+		return base, nil
+	}
+	for _, s := range cfg.ConfigSources {
+		p, ok := s.(interface {
+			GetServiceBaseEndpoint(context.Context, string) (string, bool, error)
+		})
+		if !ok {
+			continue
+		}
+		v, found, err := p.GetServiceBaseEndpoint(context.Background(), sdkID)
+		if err != nil {
+			return "", err
+		}
+		if found {
+			return v, nil
+		}
+	}
+	return base, nil
+}
+
+// variants reports whether FIPS and dual-stack endpoints are configured.
+func variants(cfg *sdk.Config) (fips, dualstack bool) {
+	ctx := context.Background()
+	for _, s := range cfg.ConfigSources {
+		if p, ok := s.(interface {
+			GetUseFIPSEndpoint(context.Context) (sdk.FIPSEndpointState, bool, error)
+		}); ok {
+			if v, found, err := p.GetUseFIPSEndpoint(ctx); err == nil && found {
+				fips = v == sdk.FIPSEndpointStateEnabled
+				break
+			}
+		}
+	}
+	for _, s := range cfg.ConfigSources {
+		if p, ok := s.(interface {
+			GetUseDualStackEndpoint(context.Context) (sdk.DualStackEndpointState, bool, error)
+		}); ok {
+			if v, found, err := p.GetUseDualStackEndpoint(ctx); err == nil && found {
+				dualstack = v == sdk.DualStackEndpointStateEnabled
+				break
+			}
+		}
+	}
+	return fips, dualstack
+}
+
+// apply points the request at the endpoint.
+func (e endpoint) apply(op *operation, values map[string]any, req *smithyhttp.Request) error {
+	host := e.url.Host
+	if !e.overridden {
+		prefix, err := op.hostPrefix(values)
+		if err != nil {
+			return err
+		}
+		host = prefix + host
+	}
+	req.URL.Scheme, req.URL.Host = e.url.Scheme, host
+	if base := strings.TrimSuffix(e.url.EscapedPath(), "/"); base != "" {
+		req.URL.RawPath = base + req.URL.EscapedPath()
+		req.URL.Path = strings.TrimSuffix(e.url.Path, "/") + req.URL.Path
+	}
+	return nil
+}
+
+// describe finds the endpoint by the description.
+func (e *endpoint) describe(svc *api.Service, region string, a *Account, fips, dualstack bool) (string, error) {
+	return "https://" + svc.EndpointPrefix + "." + region + ".amazonaws.com", nil
+}
+
+// describeSigning finds what is signed for at a configured endpoint.
+func (e *endpoint) describeSigning(svc *api.Service, region string, a *Account) {}

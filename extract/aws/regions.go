@@ -1,0 +1,154 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+// globalRegion stands for the region of services that have none.
+const globalRegion = "global"
+
+// Regions are the account's regions to read, sorted: those that match the
+// patterns (the account's own if there are none) and that are enabled. If the
+// account may not be asked which are, they are the ones that every account of
+// the partition has, and the problem says so.
+func (c *Client) Regions(ctx context.Context, a *Account, patterns ...string) ([]string, *schema.Problem, error) {
+	if len(patterns) == 0 {
+		patterns = a.Regions
+	}
+	for _, p := range patterns {
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, nil, fmt.Errorf("aws: region pattern %q: %w", p, err)
+		}
+	}
+	enabled, err := c.enabledRegions(ctx, a)
+	var problem *schema.Problem
+	if err != nil {
+		var e *APIError
+		if !errors.As(err, &e) || e.Credentials() {
+			return nil, nil, err
+		}
+		enabled = defaultRegions(a.Partition)
+		for _, p := range patterns {
+			if !isGlob(p) && !slices.Contains(enabled, p) {
+				enabled = append(enabled, p)
+			}
+		}
+		problem = &schema.Problem{
+			Account: a.ID, Region: a.Region, Call: "DescribeRegions", Code: e.Code, Count: 1,
+			Sample: "cannot see which regions are enabled; reading the partition's default regions: " + e.Code,
+		}
+	}
+	if len(patterns) == 0 {
+		slices.Sort(enabled)
+		return enabled, problem, nil
+	}
+	var regions []string
+	for _, p := range patterns {
+		matched := false
+		for _, r := range enabled {
+			if ok, _ := path.Match(p, r); ok {
+				matched = true
+				regions = append(regions, r)
+			}
+		}
+		if !matched && !isGlob(p) {
+			return nil, problem, fmt.Errorf("aws: region %q is not enabled in account %s, whose regions are %s", p, a.ID, strings.Join(enabled, ", "))
+		}
+	}
+	slices.Sort(regions)
+	return slices.Compact(regions), problem, nil
+}
+
+func (c *Client) enabledRegions(ctx context.Context, a *Account) ([]string, error) {
+	var out struct {
+		Regions []struct {
+			Name  string `xml:"regionName"`
+			OptIn string `xml:"optInStatus"`
+		} `xml:"regionInfo>item"`
+	}
+	if err := c.ask(ctx, a, a.Region, c.ec2, "DescribeRegions", map[string]any{"AllRegions": true}, &out); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, r := range out.Regions {
+		if r.Name != "" && r.OptIn != "not-opted-in" {
+			names = append(names, r.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("ec2 DescribeRegions in %s/%s: the answer names no region", a.ID, a.Region)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func isGlob(p string) bool { return strings.ContainsAny(p, `*?[\`) }
+
+// partition is a set of regions that share accounts and names.
+type partition struct {
+	name string
+	// prefixes of the names of its regions.
+	prefixes []string
+	// home is where its global services are.
+	home string
+	// regions that every account has.
+	regions []string
+}
+
+// partitions returns AWS's partitions. In aws the regions opened since March
+// 2019 must be opted into; the older ones cannot be switched off, see
+// https://docs.aws.amazon.com/general/latest/gr/rande-manage.html.
+func partitions() []partition {
+	return []partition{
+		{"aws-cn", []string{"cn-"}, "cn-north-1", []string{"cn-north-1", "cn-northwest-1"}},
+		{"aws-us-gov", []string{"us-gov-"}, "us-gov-west-1", []string{"us-gov-east-1", "us-gov-west-1"}},
+		{"aws-iso", []string{"us-iso-"}, "us-iso-east-1", []string{"us-iso-east-1", "us-iso-west-1"}},
+		{"aws-iso-b", []string{"us-isob-"}, "us-isob-east-1", []string{"us-isob-east-1", "us-isob-west-1"}},
+		{"aws-iso-e", []string{"eu-isoe-"}, "eu-isoe-west-1", []string{"eu-isoe-west-1"}},
+		{"aws-iso-f", []string{"us-isof-"}, "us-isof-south-1", []string{"us-isof-east-1", "us-isof-south-1"}},
+		{"aws-eusc", []string{"eusc-"}, "eusc-de-east-1", []string{"eusc-de-east-1"}},
+		{"aws", []string{""}, "us-east-1", []string{
+			"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+			"ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
+			"sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
+		}},
+	}
+}
+
+// partitionOf is the partition of a region.
+func partitionOf(region string) string {
+	for _, p := range partitions() {
+		for _, prefix := range p.prefixes {
+			if strings.HasPrefix(region, prefix) {
+				return p.name
+			}
+		}
+	}
+	return "aws"
+}
+
+func partitionNamed(name string) partition {
+	ps := partitions()
+	for _, p := range ps {
+		if p.name == name {
+			return p
+		}
+	}
+	return ps[len(ps)-1]
+}
+
+func homeRegion(partition string) string { return partitionNamed(partition).home }
+
+func defaultRegions(partition string) []string { return partitionNamed(partition).regions }
+
+// optIn reports that accounts have the region only once they ask for it.
+func optIn(region string) bool {
+	return region != globalRegion && region != "" && !slices.Contains(defaultRegions(partitionOf(region)), region)
+}
