@@ -1,0 +1,81 @@
+package report
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+func plural(n int, one, many string) string { return term.Plural(int64(n), one, many) }
+
+// expired are codes that say that the credentials are no longer good.
+var expired = []string{
+	"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired", "CredentialsExpired",
+}
+
+// invalid are codes that say that the credentials never were.
+var invalid = []string{
+	"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "InvalidAccessKeyId",
+	"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationToken",
+}
+
+// advise says what to do about a group.
+func advise(g *Group, lookup Lookup) []string {
+	text := strings.ToLower(g.Error)
+	switch {
+	case slices.Contains(expired, g.Code):
+		return []string{
+			"The credentials have expired: log in again (aws sso login --profile NAME, or a new session token) and run the sync again.",
+		}
+	case slices.Contains(invalid, g.Code):
+		return []string{"AWS does not take the credentials: see dewpoint doctor."}
+	case g.Code == "OptInRequired" || g.Code == "SubscriptionRequiredException":
+		return []string{"The account has not signed up for the service: leave it out with kinds.skip."}
+	case strings.Contains(text, "service control policy"):
+		return []string{
+			"A service control policy of the organisation denies it: allow " + actions(g, lookup) +
+				" there, or leave the region (aws.regions) or the kind (kinds.skip) out.",
+		}
+	case g.State == schema.Denied || denied(g.Code):
+		return []string{
+			"Allow " + actions(g, lookup) + " to the reader. The policy for it:",
+			"  dewpoint permissions aws --only " + strings.Join(few(g.Kinds, 3), " --only "),
+		}
+	case g.State == schema.Throttled || strings.Contains(g.Code, "Throttl") || g.Code == "TooManyRequestsException":
+		return []string{"AWS limits the rate of this call and something else uses it too: run the sync again, with fewer --workers if it recurs."}
+	case g.State == schema.TimedOut:
+		return []string{"Raise scope_timeout in dewpoint.yaml, or leave the kind out with kinds.skip."}
+	case g.State == schema.Unreachable:
+		return []string{"The region is disabled, the account suspended or the network closed: leave the region out (aws.regions), or see dewpoint doctor."}
+	case g.State == schema.Skipped:
+		return []string{"The sync was interrupted before it: run it again."}
+	case g.State == schema.Failed:
+		return []string{"Run the sync again. If it recurs, dewpoint sync --record DIR " + onlyFlags(g.Kinds) + " keeps the answers for a bug report."}
+	}
+	return nil
+}
+
+func onlyFlags(kinds []string) string { return "--only " + strings.Join(few(kinds, 1), " --only ") }
+
+func denied(code string) bool {
+	return strings.Contains(code, "AccessDenied") || strings.Contains(code, "Unauthorized") ||
+		code == "AuthorizationError" || code == "AuthorizationErrorException" || code == "Forbidden" || code == "403"
+}
+
+// actions are the IAM actions that the group's call needs.
+func actions(g *Group, lookup Lookup) string {
+	var list []string
+	for _, k := range g.Kinds {
+		for _, a := range lookup(k).Actions[g.Call] {
+			insert(&list, a)
+		}
+	}
+	if len(list) == 0 {
+		return g.Service + ":" + g.Call
+	}
+	return strings.Join(list, ", ")
+}
+
+func few(list []string, n int) []string { return list[:min(n, len(list))] }

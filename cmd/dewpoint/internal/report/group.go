@@ -1,0 +1,162 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+// Origin says where the rows of a kind come from.
+type Origin struct {
+	Service string
+	// Call is the operation that lists the kind.
+	Call string
+	// Actions are the IAM actions that an operation of the kind needs.
+	Actions map[string][]string
+}
+
+// Lookup finds the origin of a kind in the catalogue.
+type Lookup func(kind string) Origin
+
+// Group are scopes that are incomplete for the same reason, or rows of which
+// the same detail could not be read.
+type Group struct {
+	Service string `json:"service"`
+	Call    string `json:"call"`
+	// Code is the vendor's error code; the state where it gave none.
+	Code  string       `json:"code"`
+	State schema.State `json:"state,omitempty"`
+	// Count is the number of scopes, or of rows where Detail is true.
+	Count  int64 `json:"count"`
+	Detail bool  `json:"detail,omitempty"`
+	// Kinds and Places (account/region) concerned, sorted.
+	Kinds  []string `json:"kinds"`
+	Places []string `json:"places"`
+	// Error is what one of them said.
+	Error     string `json:"error,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	// Advice is what to do, a sentence a line.
+	Advice []string `json:"advice,omitempty"`
+}
+
+type groupKey struct {
+	service, call, code string
+	state               schema.State
+}
+
+// Incomplete groups the scopes that are incomplete, the largest group first.
+func Incomplete(scopes []schema.ScopeResult, lookup Lookup) []Group {
+	g := grouping{}
+	for _, r := range scopes {
+		o := lookup(r.Scope.Kind)
+		e := g.at(groupKey{cmp.Or(o.Service, r.Scope.Cloud), o.Call, cmp.Or(r.Code, string(r.State)), r.State})
+		e.Count++
+		e.add(r.Scope.Kind, r.Scope.Account, r.Scope.Region)
+		if e.Error == "" {
+			e.Error, e.RequestID = r.Error, r.RequestID
+		}
+	}
+	return g.sorted(lookup)
+}
+
+// valueCodes are problems with values, not with calls.
+var valueCodes = map[string]string{
+	"time": "unreadable times, kept as NULL", "number": "numbers out of range, kept as NULL",
+	"tag": "tags with a key twice, the first one kept", "text": "texts with invalid characters, replaced",
+	"duplicate": "rows returned twice with different content, the last one kept",
+	"drift":     "members that the API description does not know, left out",
+}
+
+// Unread groups the detail calls that failed.
+func Unread(problems []schema.Problem, lookup Lookup) []Group {
+	g := grouping{}
+	for _, p := range problems {
+		if _, ok := valueCodes[p.Code]; ok {
+			continue
+		}
+		o := lookup(p.Kind)
+		e := g.at(groupKey{service: o.Service, call: p.Call, code: p.Code})
+		e.Detail = true
+		e.Count += p.Count
+		e.add(p.Kind, p.Account, p.Region)
+		if e.Error == "" {
+			e.Error = p.Sample
+		}
+	}
+	return g.sorted(lookup)
+}
+
+type grouping map[groupKey]*Group
+
+func (g grouping) at(k groupKey) *Group {
+	e := g[k]
+	if e == nil {
+		e = &Group{Service: k.service, Call: k.call, Code: k.code, State: k.state}
+		g[k] = e
+	}
+	return e
+}
+
+func (e *Group) add(kind, account, region string) {
+	insert(&e.Kinds, kind)
+	place := strings.Trim(account+"/"+region, "/")
+	if place != "" {
+		insert(&e.Places, place)
+	}
+}
+
+func insert(list *[]string, s string) {
+	if i, found := slices.BinarySearch(*list, s); !found {
+		*list = slices.Insert(*list, i, s)
+	}
+}
+
+func (g grouping) sorted(lookup Lookup) []Group {
+	out := make([]Group, 0, len(g))
+	for _, e := range g {
+		e.Advice = advise(e, lookup)
+		out = append(out, *e)
+	}
+	slices.SortFunc(out, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Service, b.Service),
+			cmp.Compare(a.Call, b.Call), cmp.Compare(a.Code, b.Code))
+	})
+	return out
+}
+
+// places writes places by account: "111122223333 in eu-west-1, us-east-1".
+func places(list []string, most int) string {
+	var accounts []string
+	regions := map[string][]string{}
+	for _, p := range list {
+		a, r, _ := strings.Cut(p, "/")
+		if _, ok := regions[a]; !ok {
+			accounts = append(accounts, a)
+		}
+		regions[a] = append(regions[a], r)
+	}
+	var out []string
+	for i, a := range accounts {
+		if i == most {
+			out = append(out, plural(len(accounts)-i, "more account", "more accounts"))
+			break
+		}
+		t := a
+		if s := some(regions[a], most); s != "" {
+			t += " in " + s
+		}
+		out = append(out, t)
+	}
+	return strings.Join(out, "; ")
+}
+
+// some joins the first values of a list and counts the others.
+func some(list []string, most int) string {
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+}
