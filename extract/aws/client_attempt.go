@@ -142,6 +142,17 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		err.after = retryAfter(resp.Header, time.Now())
 		return out, md, err
 	}
+	if k.op.svc.Protocol == "smithy-rpc-v2-cbor" {
+		converted, err := cborToJSON(body)
+		if err != nil {
+			e := k.c.errorFor(k.op, k.r, k.endpoint)
+			e.class, e.Status, e.Message, e.Attempts = classUnusable, resp.StatusCode, "the answer is not CBOR: "+err.Error(), k.attempts
+			return out, md, e
+		}
+		buf.Reset()
+		buf.Write(converted)
+		body = buf.Bytes()
+	}
 	keep = true
 	k.response = &Response{
 		Body: body, Header: resp.Header, Status: resp.StatusCode, RequestID: requestID(resp.Header, nil),

@@ -121,7 +121,7 @@ func dynamodb() *api.Service {
 func apigateway() *api.Service {
 	return service(api.Service{Name: "apigateway", SDKID: "API Gateway", EndpointPrefix: "apigateway", Protocol: "rest-json", APIVersion: "2015-07-09"},
 		&api.Operation{
-			Name: "GetResources", Method: "GET", URI: "/restapis/{restapi_id}/resources?embed=methods",
+			Name: "GetResources", Method: "GET", URI: "/restapis/{restapi_id}/resources?mode=full",
 			Input: structure("GetResourcesRequest",
 				member("restApiId", str(), at("uri", "restapi_id")),
 				member("position", str(), at("querystring", "position")),
