@@ -42,6 +42,8 @@ type Shape struct {
 	Members []Member
 	// Elem is the element of a list or the value of a map.
 	Elem *Shape
+	// DropKeys are keys of a map whose values are secret: skipped.
+	DropKeys []string
 	// ElemName, KeyName and ValueName are the XML tags of list elements
 	// ("member", "item") and of map entries ("entry" with "key", "value").
 	// A flattened list or map repeats the member's own tag instead.

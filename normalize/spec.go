@@ -55,7 +55,7 @@ type Source struct {
 	// of one row it is the path to the sub-document that fields start from.
 	Items Path
 	// Tokens are paths from the output to what the pager needs; Page.Tokens
-	// holds their values in the same order. Source 0 and paged details only.
+	// holds their values in the same order, of several the last. Source 0 and paged details only.
 	Tokens []Path
 	// Match is the path, from an item of a batch detail, to the value that
 	// says which item of source 0 it belongs to.
@@ -96,7 +96,9 @@ type Expr struct {
 	Header string
 	// Parent takes a value of the parent's item instead of a path, for kinds
 	// listed for each of another: 1 is the first of Origin.Parent.
-	Parent     int
+	Parent int
+	// Var takes account, region or partition of the scope instead of a path.
+	Var        string
 	Transforms []Transform
 }
 
@@ -123,6 +125,7 @@ const (
 	Lower                              // lower case
 	StartsWith                         // the value if it begins with Arg, else nothing
 	Contains                           // the value if Arg is in it, else nothing
+	BeforeLast                         // what stands before the last Arg
 )
 
 // Template is text with expressions in it; empty if len is 0.
@@ -161,4 +164,8 @@ type Field struct {
 type EdgeExpr struct {
 	Edge int
 	Expr
+	// Template, if any, makes the reference instead of Expr: one for each
+	// value of the expression in it that has several. A part without a value
+	// makes none.
+	Template Template
 }
