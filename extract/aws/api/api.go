@@ -58,6 +58,9 @@ type Operation struct {
 	Discovery bool
 	// Deprecated by the service.
 	Deprecated bool
+	// Variant names the service's endpoint that the operation is at, where it
+	// has several; empty is the common one.
+	Variant string
 }
 
 // Error is an error that an operation declares.

@@ -53,6 +53,7 @@ const (
 	OpDoc = 1 << iota
 	OpHostPrefix
 	OpResultWrapper
+	OpVariant
 	OpPager
 	OpUnsigned
 	OpChecksum
@@ -301,6 +302,9 @@ func (d *decoder) operation(o *Operation) {
 	}
 	if f&OpResultWrapper != 0 {
 		o.ResultWrapper = d.string()
+	}
+	if f&OpVariant != 0 {
+		o.Variant = d.string()
 	}
 	if f&OpPager != 0 {
 		o.Pager = &Pager{InputTokens: d.list(), OutputTokens: d.list(), More: d.string(), Limit: d.string(), Results: d.list()}

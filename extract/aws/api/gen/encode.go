@@ -178,7 +178,7 @@ func (e *encoder) member(m *api.Member) {
 }
 
 func (e *encoder) operation(o *api.Operation) {
-	texts := []string{o.Doc, o.HostPrefix, o.ResultWrapper}
+	texts := []string{o.Doc, o.HostPrefix, o.ResultWrapper, o.Variant}
 	e.uint(flags(texts...) | bit(o.Pager != nil, api.OpPager) | bit(o.Unsigned, api.OpUnsigned) |
 		bit(o.Checksum, api.OpChecksum) | bit(o.Discovery, api.OpDiscovery) | bit(o.Deprecated, api.OpDeprecated))
 	e.string(o.Name)

@@ -30,6 +30,7 @@ func main() {
 		case "services":
 			err = services(*out, *cache, *python)
 		case "actions":
+			err = actions(*out, *cache, *python)
 		default:
 			err = fmt.Errorf("unknown step %q", step)
 		}

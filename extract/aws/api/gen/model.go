@@ -69,8 +69,10 @@ type operation struct {
 	HTTPChecksum         struct {
 		RequestChecksumRequired bool `json:"requestChecksumRequired"`
 	} `json:"httpChecksum"`
-	UnsignedPayload bool `json:"unsignedPayload"`
-	Deprecated      bool `json:"deprecated"`
+	Deprecated          bool `json:"deprecated"`
+	StaticContextParams map[string]struct {
+		Value any `json:"value"`
+	} `json:"staticContextParams"`
 }
 
 // ref refers to a shape and overrides its traits.
@@ -185,7 +187,7 @@ type source struct {
 	name   string
 	model  *model
 	pagers map[string]*pagination
-	rules  json.RawMessage
+	rules  *ruleset
 }
 
 // readSource reads the newest version of a service, with what botocore
@@ -207,9 +209,13 @@ func readSource(w *wheel, name string) (*source, error) {
 		return nil, err
 	}
 	s.pagers = p.Pagination
-	var err error
-	if s.rules, err = w.json(path.Join(dir, "endpoint-rule-set-1.json")); err != nil {
+	rules, err := w.read(path.Join(dir, "endpoint-rule-set-1.json"))
+	if err != nil {
 		return nil, err
+	}
+	s.rules = new(ruleset)
+	if err := json.Unmarshal(rules, s.rules); err != nil {
+		return nil, fmt.Errorf("%s/endpoint-rule-set-1: %w", dir, err)
 	}
 	return s, nil
 }

@@ -14,13 +14,18 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
-// services writes services.zip: a manifest, then one entry per service.
+// services writes services.zip (a manifest, then one entry per service) and
+// endpoints.json.
 func services(out, cache, python string) error {
 	w, err := botocore.open(cache, python)
 	if err != nil {
 		return err
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
+	enc, err := compressor()
+	if err != nil {
+		return err
+	}
+	places, err := newPlaces(w)
 	if err != nil {
 		return err
 	}
@@ -35,6 +40,9 @@ func services(out, cache, python string) error {
 		}
 		svc, err := convert(src)
 		if err != nil {
+			return err
+		}
+		if err := places.add(src, svc); err != nil {
 			return err
 		}
 		data := encode(svc)
@@ -70,8 +78,19 @@ func services(out, cache, python string) error {
 	if err := z.Close(); err != nil {
 		return err
 	}
+	if err := places.check(w, python, cache); err != nil {
+		return err
+	}
+	if err := places.write(out); err != nil {
+		return err
+	}
 	fmt.Printf("%d services, %d operations: %d bytes, %d compressed\n", man.Services, man.Operations, raw, buf.Len())
 	return os.WriteFile(filepath.Join(out, "services.zip"), buf.Bytes(), 0o644)
+}
+
+// compressor writes the same bytes for the same input.
+func compressor() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
 }
 
 // normal makes lists that are empty nil, as reflect.DeepEqual tells them apart.

@@ -24,10 +24,10 @@ func (p pkg) file() string {
 	return strings.ReplaceAll(p.name, "-", "_") + "-" + p.version + "-py3-none-any.whl"
 }
 
-// wheel is an unzipped Python package, or the folder it is installed in.
+// wheel is a Python package.
 type wheel struct {
+	file  string
 	files map[string]*zip.File
-	dir   string
 }
 
 // open downloads the package into the cache unless it is there, and checks it.
@@ -56,7 +56,7 @@ func (p pkg) open(cache, python string) (*wheel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	w := &wheel{files: map[string]*zip.File{}}
+	w := &wheel{file: file, files: map[string]*zip.File{}}
 	for _, f := range z.File {
 		w.files[f.Name] = f
 	}
@@ -80,9 +80,6 @@ func (w *wheel) read(name string) ([]byte, error) {
 }
 
 func (w *wheel) raw(name string) ([]byte, error) {
-	if w.dir != "" {
-		return os.ReadFile(filepath.Join(w.dir, filepath.FromSlash(name)))
-	}
 	f := w.files[name]
 	if f == nil {
 		return nil, os.ErrNotExist
@@ -93,11 +90,6 @@ func (w *wheel) raw(name string) ([]byte, error) {
 	}
 	defer r.Close()
 	return io.ReadAll(r)
-}
-
-func (w *wheel) json(name string) (json.RawMessage, error) {
-	data, err := w.read(name)
-	return json.RawMessage(data), err
 }
 
 // merged reads the file name.json into v with the "merge" part of
@@ -169,15 +161,6 @@ func deepMerge(dst, src map[string]any) {
 // dirs returns the sorted names of the folders in a folder.
 func (w *wheel) dirs(dir string) []string {
 	var names []string
-	if w.dir != "" {
-		entries, _ := os.ReadDir(filepath.Join(w.dir, filepath.FromSlash(dir)))
-		for _, e := range entries {
-			if e.IsDir() && e.Name() != "__pycache__" {
-				names = append(names, e.Name())
-			}
-		}
-		return names
-	}
 	for f := range w.files {
 		if rest, ok := strings.CutPrefix(f, dir+"/"); ok {
 			if name, _, ok := strings.Cut(rest, "/"); ok {
