@@ -1,121 +1,126 @@
 package normalize
 
 import (
-	"fmt"
-	"net/http"
+	"maps"
+	"sync"
 
-	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/zeebo/xxh3"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
 // Plan is a compiled Spec. It is safe for concurrent use.
 type Plan struct {
-	spec Spec
+	spec    Spec
+	columns []schema.Column // of a batch
+	arrow   *arrow.Schema
+	sources []source
+
+	slots      int       // values of expressions
+	rowSlots   []int32   // emptied when a row begins
+	levels     int       // structures around the item, and one more for each source's tokens
+	levelSlots [][]int32 // by level
+	predict    []int32   // the first guess at what member follows which
+
+	id              []expr
+	urn, name       template
+	account, region template
+	lateColumns     []lateColumn
+	edges           []edgeExpr
+	tags            int // the source of the tags, -1 without
+	headers         []headerSlot
+	split           []expr // what Item keeps: captures, ids, account, region
+	captures        int    // of split
+
+	columnTraits []columnTrait
+	hashed       []int32 // columns that are part of _hash
+	seeds        []uint64
+	edgeSeeds    []uint64 // by Kind.Edges
+	unread       [][]string
+
+	mu    sync.Mutex
+	drift map[string]int64
+	pool  sync.Pool // of *splitter
 }
 
-// Compile checks a Spec and makes a Plan of it. Its errors name the kind, the
-// source and the path.
-func Compile(s Spec) (*Plan, error) { return &Plan{spec: s}, nil }
-
-// NewBuilder returns a builder of batches, for one goroutine at a time.
-func (p *Plan) NewBuilder(mem memory.Allocator) *Builder { return &Builder{plan: p} }
-
-// Drift returns how often members came that the description lacks, by path.
-func (p *Plan) Drift() map[string]int64 { return nil }
-
-// Split finds the items of a page of source 0 without making rows.
-func (p *Plan) Split(body []byte, h http.Header) (*Page, error) { return nil, nil }
-
-// SplitDetail finds the items of a batch detail's answer.
-func (p *Plan) SplitDetail(source int, body []byte) (*Page, error) { return nil, nil }
-
-// Redact returns the body without the members that are dropped.
-func (p *Plan) Redact(source int, body []byte) []byte { return body }
-
-// Origin is where rows are read.
-type Origin struct {
-	Scope     schema.Scope // Account and Region are the reader's
-	Partition string
-	// Parent are the values that Expr.Parent takes: the captures of the
-	// parent's item, empty where it has none.
-	Parent []string
+// source is a compiled Source.
+type source struct {
+	full, split trie
+	payload     bool // the body is one member of the output
+	text        bool // the body is the text of that member
+	bodyless    bool // the output has nothing in the body
+	tokens      []int32
+	tokenLevel  int
+	match       int32 // slot, -1 without
+	failKey     int32
+	failCode    int32
+	redact      func() *redactNode
 }
 
-// Page is a page that was split.
-type Page struct {
-	Tokens   []string
-	Items    []Item
-	Failures []Failure
+// trie is what a walk over a source's documents wants.
+type trie struct{ root, item *node }
+
+type columnTrait struct{ many, set bool }
+
+// lateColumn is a column whose value is made when the row ends.
+type lateColumn struct {
+	column int32
+	expr   expr
+	time   TimeFormat
 }
 
-// Failure is an item that a batch answer says it could not read.
-type Failure struct{ Key, Code string }
-
-// Item is an item of a split page.
-type Item struct {
-	// Match is the value of Source.Match, for items of a batch detail.
-	Match string
+type edgeExpr struct {
+	edge int32
+	expr expr
 }
 
-// Capture returns the first value of Spec.Captures[i].
-func (it Item) Capture(i int) (string, bool) { return "", false }
-
-// CaptureAll returns all values of Spec.Captures[i].
-func (it Item) CaptureAll(i int) []string { return nil }
-
-// ID returns the row's _id.
-func (it Item) ID(o Origin) ([16]byte, bool) { return [16]byte{}, false }
-
-// DocState says what became of a detail call.
-type DocState uint8
-
-// The states of a detail.
-const (
-	Absent DocState = iota // not configured or not asked: NULL, tags are empty
-	Read                   // the document is there
-	Unread                 // the call failed: the row's columns go to _unread
-)
-
-// Doc is what a detail call answered for a row.
-type Doc struct {
-	State  DocState
-	Bodies [][]byte
-	Item   *Item
-	Header http.Header
+type headerSlot struct {
+	src  int
+	name string
+	slot int32
 }
 
-// Builder collects rows.
-type Builder struct{ plan *Plan }
-
-// Begin sets where the rows that follow are read.
-func (b *Builder) Begin(o Origin) {}
-
-// Page appends the rows of a page.
-func (b *Builder) Page(body []byte, h http.Header) (tokens []string, rows int, err error) {
-	return nil, 0, nil
+// Drift returns how often members came that the description lacks, by call
+// and path. Error metadata and members named __* do not count.
+func (p *Plan) Drift() map[string]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.drift)
 }
 
-// Append appends the row of an item and its details. docs[i] is for Sources[i+1].
-func (b *Builder) Append(it Item, docs []Doc) error { return nil }
-
-// Len is the number of rows pending.
-func (b *Builder) Len() int { return 0 }
-
-// Bytes is about how much memory the pending rows take.
-func (b *Builder) Bytes() int { return 0 }
-
-// Flush returns the pending rows, nil if there are neither rows nor problems.
-func (b *Builder) Flush() *schema.Batch { return nil }
-
-// PageError says that a body is not the output that was expected.
-type PageError struct {
-	Call   string
-	Want   string // what was expected
-	Offset int
-	Prefix string // the first bytes of the body
+func (p *Plan) addDrift(d map[driftKey]int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drift == nil {
+		p.drift = map[string]int64{}
+	}
+	for k, n := range d {
+		p.drift[k.n.path+"."+k.wire] += n
+	}
 }
 
-func (e *PageError) Error() string {
-	return fmt.Sprintf("%s: the answer is not the output (%s at byte %d): %s", e.Call, e.Want, e.Offset, e.Prefix)
+// Kind returns the kind of the plan's rows.
+func (p *Plan) Kind() *schema.Kind { return p.spec.Kind }
+
+// hashing decides what _hash is made of: id, name, tags, created_at,
+// updated_at, account, region, urn and the kind's own columns that are not
+// volatile, and the edges. Each is mixed with its own name, so that neither
+// the order of columns nor a new one that is NULL changes a hash.
+func (p *Plan) hashing() {
+	p.seeds = make([]uint64, len(p.columns))
+	for i, c := range p.columns {
+		switch i {
+		case schema.ColID, schema.ColKind, schema.ColCloud, schema.ColScope, schema.ColHash, schema.ColUnread:
+			continue
+		}
+		if c.Volatile {
+			continue
+		}
+		p.seeds[i] = xxh3.HashString(c.Name)
+		p.hashed = append(p.hashed, int32(i))
+	}
+	for _, e := range p.spec.Kind.Edges {
+		p.edgeSeeds = append(p.edgeSeeds, xxh3.HashString("edge\x00"+e.To+"\x00"+e.Relation+"\x00"+e.Ref))
+	}
 }

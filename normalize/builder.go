@@ -1,0 +1,325 @@
+package normalize
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+// Origin is where rows are read.
+type Origin struct {
+	Scope     schema.Scope // Account and Region are the reader's
+	Partition string       // of the cloud: aws, aws-cn
+}
+
+// DocState says what became of a detail call for a row.
+type DocState uint8
+
+// The states. A detail that is Absent makes its columns NULL and, where the
+// tags come from it, the tags empty; one that is Unread makes them NULL and
+// names them in _unread, so that the sink keeps what it has.
+const (
+	Absent DocState = iota // not configured, or not asked for this item
+	Read                   // the document is there
+	Unread                 // the call failed
+)
+
+// Doc is what a detail call said about an item.
+type Doc struct {
+	State DocState
+	// Bodies are the pages of the answer, in order. Their lists are joined,
+	// of scalars the last one counts.
+	Bodies [][]byte
+	// Item is the item of a batch detail, instead of Bodies.
+	Item *Item
+	// Header is the answer's.
+	Header http.Header
+}
+
+// Builder collects the rows of a scope until Flush. It is for one goroutine at
+// a time and is used again for the next batch and the next scope.
+type Builder struct {
+	walker
+	mem    memory.Allocator
+	origin Origin
+	manual bool // Append opens and closes the row
+	rows   int
+
+	ids, hashes []byte // 16 bytes a row
+	edgeFrom    []int32
+	edgeDecl    []int32
+	edgeText    []byte
+	edgeEnds    []int32
+
+	unreadSrc []bool // of the open row
+	id        []byte
+	account   []byte
+	region    []byte
+	tmp       []byte
+	edgeVals  []value
+	num       [8]byte
+	sha       idHash
+}
+
+// NewBuilder returns a builder of the plan's batches, whose memory mem gives.
+func (p *Plan) NewBuilder(mem memory.Allocator) *Builder {
+	b := &Builder{walker: *newWalker(p), mem: mem, edgeEnds: []int32{0}, unreadSrc: make([]bool, len(p.sources))}
+	b.walker.row = b
+	b.cols = p.newColumns()
+	return b
+}
+
+func (p *Plan) newColumns() []column {
+	cols := make([]column, len(p.columns))
+	for i := range cols {
+		cols[i] = newColumn(p.columns[i].Type)
+		cols[i].many, cols[i].set = p.columnTraits[i].many, p.columnTraits[i].set
+	}
+	return cols
+}
+
+// Begin says where the rows that follow are read. It panics if rows of the
+// last origin were not flushed: a batch is of one scope.
+func (b *Builder) Begin(o Origin) {
+	if b.rows > 0 {
+		panic("normalize: Begin before Flush")
+	}
+	b.origin = o
+}
+
+// Page appends the rows of a page of the list call, all or none: a body that
+// is not the output is a *PageError and leaves the builder as it was. It
+// returns the values of Source.Tokens and the number of rows. Kinds with
+// details need Split and Append instead.
+func (b *Builder) Page(body []byte, h http.Header) (tokens []string, rows int, err error) {
+	p := b.plan
+	if len(p.sources) > 1 {
+		return nil, 0, fmt.Errorf("page of %s: the kind has details: split the page and append its items", p.spec.Kind.Name)
+	}
+	if err := b.room(len(body)); err != nil {
+		return nil, 0, err
+	}
+	m := b.mark()
+	b.manual = false
+	b.upArena = b.upArena[:0]
+	b.readHeaders(0, h)
+	if err := b.read(0, body, &p.sources[0].full); err != nil {
+		b.rollback(m)
+		return nil, 0, err
+	}
+	b.commit()
+	return b.tokens(0), b.rows - m.rows, nil
+}
+
+// Append appends the row of an item that Split found, with what the details
+// said: docs[i] is for Sources[i+1], missing ones are Absent. An item without
+// an id makes a problem and no row. A detail's body that is not its output is
+// a *PageError, and no row.
+func (b *Builder) Append(it Item, docs []Doc) error {
+	size := len(it.body)
+	for i := range docs {
+		for _, body := range docs[i].Bodies {
+			size += len(body)
+		}
+		if docs[i].Item != nil {
+			size += len(docs[i].Item.body)
+		}
+	}
+	if err := b.room(size); err != nil {
+		return err
+	}
+	m := b.mark()
+	b.manual = true
+	b.upArena = b.upArena[:0]
+	b.beginRow()
+	if err := b.documents(it, docs); err != nil {
+		b.rollback(m)
+		return err
+	}
+	b.endRow()
+	b.commit()
+	return nil
+}
+
+func (b *Builder) documents(it Item, docs []Doc) error {
+	p := b.plan
+	b.restoreOuter(it.outer)
+	b.readHeaders(0, it.header)
+	if err := b.item(0, it.body); err != nil {
+		return err
+	}
+	for src := 1; src < len(p.sources); src++ {
+		doc := Doc{}
+		if src <= len(docs) {
+			doc = docs[src-1]
+		}
+		b.unreadSrc[src] = doc.State == Unread
+		if doc.State != Read {
+			b.readHeaders(src, nil)
+			continue
+		}
+		b.readHeaders(src, doc.Header)
+		if doc.Item != nil {
+			if err := b.item(src, doc.Item.body); err != nil {
+				return err
+			}
+		}
+		for _, body := range doc.Bodies {
+			if err := b.read(src, body, &p.sources[src].full); err != nil {
+				return err
+			}
+		}
+	}
+	b.src = 0
+	return nil
+}
+
+// item walks an item that was split from its page.
+func (b *Builder) item(src int, body []byte) error {
+	b.walker.begin(src, body)
+	n := b.plan.sources[src].full.item
+	end := failed
+	if b.plan.spec.Sources[src].Format == JSON {
+		end = b.jsonValue(n, 0)
+	} else if t, ok := b.xmlTag(0); ok {
+		end = b.xmlValue(n, &t)
+	}
+	if end < 0 {
+		return b.pageError()
+	}
+	return nil
+}
+
+// room makes sure that offsets of 32 bits hold what a body may add: no
+// character grows to more than 6 bytes.
+func (b *Builder) room(n int) error {
+	if int64(b.Bytes())+6*int64(n) > math.MaxInt32 {
+		return fmt.Errorf("rows of %s: the batch is full with %d MiB: flush it", b.plan.spec.Kind.Name, b.Bytes()>>20)
+	}
+	return nil
+}
+
+type builderMark struct{ rows, edges int }
+
+func (b *Builder) mark() builderMark { return builderMark{b.rows, len(b.edgeDecl)} }
+
+// rollback drops all rows since the mark.
+func (b *Builder) rollback(m builderMark) {
+	b.rows = m.rows
+	b.truncate(m.edges)
+	b.problems.open = b.problems.open[:0]
+	clear(b.drift)
+}
+
+// truncate drops the open row, and rows that count no more.
+func (b *Builder) truncate(edges int) {
+	for i := range b.cols {
+		b.cols[i].truncate(b.rows)
+	}
+	b.ids, b.hashes = b.ids[:16*b.rows], b.hashes[:16*b.rows]
+	b.edgeFrom, b.edgeDecl = b.edgeFrom[:edges], b.edgeDecl[:edges]
+	b.edgeEnds = b.edgeEnds[:edges+1]
+	b.edgeText = b.edgeText[:b.edgeEnds[edges]]
+}
+
+func (b *Builder) commit() {
+	b.problems.keep()
+	if len(b.drift) > 0 {
+		b.plan.addDrift(b.drift)
+		clear(b.drift)
+	}
+}
+
+// Len is the number of rows pending.
+func (b *Builder) Len() int { return b.rows }
+
+// Bytes is about how much memory the pending rows and edges take.
+func (b *Builder) Bytes() int {
+	n := len(b.ids) + len(b.hashes) + 24*len(b.edgeDecl) + len(b.edgeText)
+	for i := range b.cols {
+		n += b.cols[i].bytes()
+	}
+	return n
+}
+
+// Flush returns what is pending as a batch that the caller owns, nil if there
+// are neither rows nor problems, and starts anew.
+func (b *Builder) Flush() *schema.Batch {
+	if b.rows == 0 && len(b.problems.final) == 0 {
+		return nil
+	}
+	p := b.plan
+	out := &schema.Batch{Kind: p.spec.Kind, Scope: b.origin.Scope, Problems: b.takeProblems(&b.origin)}
+	cols := make([]arrow.Array, len(b.cols))
+	for i := range b.cols {
+		switch i {
+		case schema.ColID:
+			cols[i] = b.uuids(b.ids)
+		case schema.ColHash:
+			cols[i] = b.uuids(b.hashes)
+		case schema.ColKind:
+			cols[i] = b.constant(p.spec.Kind.Name)
+		case schema.ColCloud:
+			cols[i] = b.constant(p.spec.Kind.Cloud)
+		case schema.ColScope:
+			cols[i] = b.constant(b.origin.Scope.ID())
+		default:
+			cols[i] = b.cols[i].array(b.mem, b.rows)
+		}
+	}
+	out.Rows = array.NewRecordBatch(p.arrow, cols, int64(b.rows))
+	for _, c := range cols {
+		c.Release()
+	}
+	if len(b.edgeDecl) > 0 {
+		out.Edges = b.edges()
+	}
+	b.rows = 0
+	b.truncate(0)
+	return out
+}
+
+func (b *Builder) uuids(v []byte) arrow.Array {
+	return makeArray(schema.UUID.Arrow(), b.rows, 0, []*memory.Buffer{nil, buffer(b.mem, v)}, nil)
+}
+
+// constant is a column with the same text in every row.
+func (b *Builder) constant(s string) arrow.Array {
+	ends := memory.NewResizableBuffer(b.mem)
+	ends.Resize(4 * (b.rows + 1))
+	offsets := arrow.Int32Traits.CastFromBytes(ends.Bytes())
+	for i := range offsets {
+		offsets[i] = int32(i * len(s))
+	}
+	text := memory.NewResizableBuffer(b.mem)
+	text.Resize(b.rows * len(s))
+	for i := range b.rows {
+		copy(text.Bytes()[i*len(s):], s)
+	}
+	return makeArray(arrow.BinaryTypes.String, b.rows, 0, []*memory.Buffer{nil, ends, text}, nil)
+}
+
+func (b *Builder) edges() arrow.RecordBatch {
+	n := len(b.edgeDecl)
+	from := memory.NewResizableBuffer(b.mem)
+	from.Resize(16 * n)
+	for i, row := range b.edgeFrom {
+		copy(from.Bytes()[16*i:], b.ids[16*row:16*row+16])
+	}
+	cols := []arrow.Array{
+		makeArray(schema.UUID.Arrow(), n, 0, []*memory.Buffer{nil, from}, nil),
+		makeArray(arrow.PrimitiveTypes.Int32, n, 0, []*memory.Buffer{nil, int32s(b.mem, b.edgeDecl)}, nil),
+		makeArray(arrow.BinaryTypes.String, n, 0, []*memory.Buffer{nil, int32s(b.mem, b.edgeEnds), buffer(b.mem, b.edgeText)}, nil),
+	}
+	rec := array.NewRecordBatch(schema.EdgeSchema, cols, int64(n))
+	for _, c := range cols {
+		c.Release()
+	}
+	return rec
+}

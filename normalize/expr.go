@@ -1,0 +1,429 @@
+package normalize
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+)
+
+// expr is a compiled Expr.
+type expr struct {
+	slot       int32
+	tag        string // instead of a slot
+	transforms []Transform
+	place      *place // where its path ends, nil for tags and headers
+}
+
+func (e *expr) first() bool {
+	for _, t := range e.transforms {
+		if t.Op == First {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *expr) splits() bool {
+	for i, t := range e.transforms {
+		if t.Op == Split {
+			rest := expr{transforms: e.transforms[i:]}
+			return !rest.first()
+		}
+	}
+	return false
+}
+
+type template []templatePart
+
+type templatePart struct {
+	text, variable string
+	expr           *expr
+}
+
+// value is a value of an expression.
+type value struct {
+	b    []byte
+	json bool // b is canonical JSON, not text
+}
+
+// expr compiles an expression into a slot and what fills it. With split the
+// value is also wanted of items that Split finds.
+func (c *compiler) expr(e Expr, split bool) (expr, error) {
+	if err := c.checkSource(e.Source); err != nil {
+		return expr{}, err
+	}
+	x := expr{tag: e.Tag, transforms: e.Transforms}
+	for _, t := range e.Transforms {
+		if err := t.check(); err != nil {
+			return x, err
+		}
+	}
+	switch {
+	case e.Tag != "":
+		if c.p.spec.Tags == nil {
+			return x, fmt.Errorf("tag:%s: the kind has no tags", e.Tag)
+		}
+		if split && c.p.spec.Tags.Source != 0 {
+			return x, fmt.Errorf("tag:%s: the list call has no tags", e.Tag)
+		}
+		return x, nil
+	case e.Header != "":
+		x.slot = c.header(e.Source, e.Header)
+		return x, nil
+	}
+	trees := []*tree{c.sources[e.Source].full}
+	if split || e.Up > 0 {
+		trees = append(trees, c.sources[e.Source].split)
+	}
+	for _, tr := range trees {
+		pl, slot, err := c.want(tr, e.Up, e.Path, tr != trees[0])
+		if err != nil {
+			return x, err
+		}
+		if pl.member != nil && pl.member.Header {
+			x.slot = c.header(e.Source, pl.member.Wire)
+			continue
+		}
+		x.slot, x.place = slot, &pl
+	}
+	return x, nil
+}
+
+// want makes the scalars that a path leads to values of a slot. The same path
+// has the same slot in both tries of a source.
+func (c *compiler) want(tr *tree, up int, path Path, split bool) (place, int32, error) {
+	key := fmt.Sprintf("%d %d %s", tr.src, up, path)
+	done := fmt.Sprintf("%s %t", key, split)
+	w, s := tr.item, tr.itemShape
+	var level *levelWant
+	if up > 0 {
+		if tr.src != 0 || up > len(tr.levels) {
+			return place{}, 0, fmt.Errorf("%s: nothing holds the item %d levels up", path, up)
+		}
+		level = tr.levels[len(tr.levels)-up]
+		w, s = level.want, level.shape
+	}
+	pl, err := resolve(w, s, path)
+	if err != nil {
+		return pl, 0, err
+	}
+	if pl.member != nil && pl.member.Header {
+		return pl, 0, nil
+	}
+	if pl.elements(); !pl.scalar() {
+		return pl, 0, fmt.Errorf("%s leads to %s: an expression needs a text, a number or a time", path, shapeName(pl.shape))
+	}
+	slot, ok := c.slotOf[key]
+	if !ok {
+		slot = c.newSlot()
+		c.slotOf[key] = slot
+		if level == nil {
+			c.p.rowSlots = append(c.p.rowSlots, slot)
+		}
+	}
+	if _, ok := c.slotOf[done]; ok {
+		return pl, slot, nil
+	}
+	c.slotOf[done] = slot
+	if level == nil {
+		pl.want.sinks = append(pl.want.sinks, sink{op: toSlot, index: slot})
+		return pl, slot, nil
+	}
+	if level.ahead == nil {
+		level.ahead = &want{}
+		level.want.level = level
+		level.index = c.levelIndex(tr, level)
+	}
+	if !split {
+		c.p.levelSlots[level.index] = append(c.p.levelSlots[level.index], slot)
+	}
+	up1 := sink{op: toUpSlot, index: slot, level: level.index}
+	pl.want.sinks = append(pl.want.sinks, up1)
+	ahead, err := resolve(level.ahead, level.shape, path)
+	if err != nil {
+		return pl, 0, err
+	}
+	ahead.elements()
+	ahead.want.sinks = append(ahead.want.sinks, up1)
+	return pl, slot, nil
+}
+
+// levelIndex is the same for a level in both tries of source 0.
+func (c *compiler) levelIndex(tr *tree, level *levelWant) int {
+	for i, l := range tr.levels {
+		if l == level {
+			for c.p.levels <= i {
+				c.newLevel()
+			}
+			return i
+		}
+	}
+	panic("normalize: a level of another source")
+}
+
+func (c *compiler) newLevel() int {
+	c.p.levels++
+	c.p.levelSlots = append(c.p.levelSlots, nil)
+	return c.p.levels - 1
+}
+
+func (c *compiler) newSlot() int32 {
+	c.p.slots++
+	return int32(c.p.slots - 1)
+}
+
+func (c *compiler) header(src int, name string) int32 {
+	for _, h := range c.p.headers {
+		if h.src == src && h.name == name {
+			return h.slot
+		}
+	}
+	h := headerSlot{src: src, name: name, slot: c.newSlot()}
+	c.p.headers = append(c.p.headers, h)
+	return h.slot
+}
+
+// readHeaders fills the slots of a source's headers.
+func (w *walker) readHeaders(src int, h http.Header) {
+	for _, s := range w.plan.headers {
+		if s.src != src {
+			continue
+		}
+		w.slots[s.slot] = w.slots[s.slot][:0]
+		for _, v := range h.Values(s.name) {
+			t := token{b: []byte(v), typ: tokXML, high: true}
+			w.slots[s.slot] = append(w.slots[s.slot], bytes.Clone(w.text(&t)))
+		}
+	}
+}
+
+func (t Transform) check() error {
+	switch t.Op {
+	case AfterLast, BeforeFirst, Split:
+		if t.Arg == "" {
+			return fmt.Errorf("a transform without its separator")
+		}
+	case ARNPart:
+		switch t.Arg {
+		case "partition", "service", "region", "account", "resource", "id":
+		default:
+			return fmt.Errorf("an ARN has no part %q", t.Arg)
+		}
+	case StripPrefix, URLDecode, ParseJSON, First, Lower, StartsWith, Contains:
+	default:
+		return fmt.Errorf("no transform %d", t.Op)
+	}
+	return nil
+}
+
+// values appends the values of an expression.
+func (w *walker) values(dst []value, e *expr) []value {
+	from := len(dst)
+	if e.tag != "" {
+		if v, ok := w.tag(e.tag); ok {
+			dst = append(dst, value{b: v})
+		}
+	} else {
+		for _, b := range w.slots[e.slot] {
+			dst = append(dst, value{b: b})
+		}
+	}
+	for i := range e.transforms {
+		dst = w.transform(dst, from, &e.transforms[i])
+	}
+	return dst
+}
+
+// transform applies a transform to the values from from on.
+func (w *walker) transform(dst []value, from int, t *Transform) []value {
+	switch t.Op {
+	case First:
+		if len(dst) > from+1 {
+			dst = dst[:from+1]
+		}
+		return dst
+	case Split:
+		in := len(dst)
+		for i := from; i < in; i++ {
+			for rest, more := dst[i].b, true; more; {
+				var part []byte
+				part, rest, more = bytes.Cut(rest, []byte(t.Arg))
+				if part = trimSpace(part); len(part) > 0 {
+					dst = append(dst, value{b: part})
+				}
+			}
+		}
+		return append(dst[:from], dst[in:]...)
+	}
+	n := from
+	for i := from; i < len(dst); i++ {
+		if v, ok := w.change(dst[i], t); ok {
+			dst[n] = v
+			n++
+		}
+	}
+	return dst[:n]
+}
+
+// change applies a transform to one value.
+func (w *walker) change(v value, t *Transform) (value, bool) {
+	switch t.Op {
+	case AfterLast:
+		if i := bytes.LastIndex(v.b, []byte(t.Arg)); i >= 0 {
+			v.b = v.b[i+len(t.Arg):]
+		}
+	case BeforeFirst:
+		if i := bytes.Index(v.b, []byte(t.Arg)); i >= 0 {
+			v.b = v.b[:i]
+		}
+	case StripPrefix:
+		v.b = bytes.TrimPrefix(v.b, []byte(t.Arg))
+	case Lower:
+		v.b = bytes.ToLower(v.b)
+	case StartsWith:
+		return v, bytes.HasPrefix(v.b, []byte(t.Arg))
+	case Contains:
+		return v, bytes.Contains(v.b, []byte(t.Arg))
+	case ARNPart:
+		v.b = arnPart(v.b, t.Arg)
+		return v, len(v.b) > 0
+	case URLDecode:
+		v.b = w.urlDecode(v.b)
+	case ParseJSON:
+		return w.parseJSON(v, t.Arg)
+	}
+	return v, true
+}
+
+// arnPart returns a part of an ARN, empty if it is none or the part is empty.
+// resource is all behind the account; id is the resource without its type,
+// that is behind the first slash or colon, if there is one.
+func arnPart(b []byte, part string) []byte {
+	if !hasPrefix(b, "arn:") {
+		return nil
+	}
+	var parts [5][]byte
+	rest := b[len("arn:"):]
+	for i := range 4 {
+		var ok bool
+		if parts[i], rest, ok = bytes.Cut(rest, []byte{':'}); !ok {
+			return nil
+		}
+	}
+	switch part {
+	case "partition":
+		return parts[0]
+	case "service":
+		return parts[1]
+	case "region":
+		return parts[2]
+	case "account":
+		return parts[3]
+	case "resource":
+		return rest
+	}
+	if i := bytes.IndexAny(rest, "/:"); i >= 0 {
+		return rest[i+1:]
+	}
+	return rest
+}
+
+// urlDecode decodes percent escapes; a plus is a plus. What is no escape stays.
+func (w *walker) urlDecode(b []byte) []byte {
+	if bytes.IndexByte(b, '%') < 0 {
+		return b
+	}
+	start := len(w.arena)
+	for i := 0; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) && unhex(b[i+1]) < 16 && unhex(b[i+2]) < 16 {
+			w.arena = append(w.arena, unhex(b[i+1])<<4|unhex(b[i+2]))
+			i += 2
+		} else {
+			w.arena = append(w.arena, b[i])
+		}
+	}
+	t := token{b: w.arena[start:len(w.arena):len(w.arena)], typ: tokXML, high: true}
+	return w.text(&t)
+}
+
+// parseJSON takes a text for JSON, or a member of it.
+func (w *walker) parseJSON(v value, key string) (value, bool) {
+	start := len(w.arena)
+	// The arena also takes the document's decoded keys while it is written.
+	out, ok := w.canonical(w.jsonBuf[:0], v.b)
+	w.jsonBuf = out
+	if !ok {
+		return v, key == ""
+	}
+	w.arena = append(w.arena[:max(start, 0)], out...)
+	v = value{b: w.arena[start:len(w.arena):len(w.arena)], json: true}
+	if key == "" {
+		return v, true
+	}
+	return w.pick(v.b, key)
+}
+
+// pick returns a member of a canonical JSON object: a string as text.
+func (w *walker) pick(b []byte, key string) (value, bool) {
+	if len(b) == 0 || b[0] != '{' {
+		return value{}, false
+	}
+	body, at, want, depth := w.b, w.at, w.want, w.depth
+	defer func() { w.b, w.at, w.want, w.depth = body, at, want, depth }()
+	w.b = b
+	want1 := appendKey(nil, []byte(key))
+	for i := 1; i < len(b) && b[i] == '"'; i++ {
+		from := i
+		if i = w.jsonName(i); i < 0 {
+			break
+		}
+		found := bytes.Equal(b[from:i], want1)
+		from = i
+		if i = w.jsonSkip(i); i < 0 {
+			break
+		}
+		if !found {
+			continue
+		}
+		switch v := b[from:i]; v[0] {
+		case 'n':
+			return value{}, false
+		case '"':
+			t := token{b: v[1 : len(v)-1], typ: tokString, esc: true}
+			return value{b: w.text(&t)}, true
+		default:
+			return value{b: v, json: true}, true
+		}
+	}
+	return value{}, false
+}
+
+// expand appends a template; ok is false where an expression has no value.
+func (w *walker) expand(dst []byte, t template, o *Origin) (_ []byte, ok bool) {
+	for i := range t {
+		p := &t[i]
+		switch {
+		case p.expr != nil:
+			w.vals = w.values(w.vals[:0], p.expr)
+			if len(w.vals) == 0 || len(w.vals[0].b) == 0 {
+				return dst, false
+			}
+			dst = append(dst, w.vals[0].b...)
+		case p.variable != "":
+			dst = append(dst, o.variable(p.variable)...)
+		default:
+			dst = append(dst, p.text...)
+		}
+	}
+	return dst, len(t) > 0
+}
+
+func (o *Origin) variable(name string) string {
+	switch name {
+	case "account":
+		return o.Scope.Account
+	case "region":
+		return o.Scope.Region
+	}
+	return o.Partition
+}

@@ -1,0 +1,433 @@
+package normalize
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+// maxDepth bounds the nesting of documents.
+const maxDepth = 512
+
+// failed is what a reader returns instead of a position; the reason is in
+// walker.want and walker.at.
+const failed = -1
+
+// walker reads documents and hands their values to columns and slots. It
+// holds all memory that a walk needs and is used again for the next one.
+type walker struct {
+	plan *Plan
+	src  int // the source of the document
+	b    []byte
+	at   int    // where reading failed
+	want string // what was expected there
+
+	depth   int
+	gen     int  // counts the structures around items
+	known   bool // a member of the output was seen
+	strange bool // one was seen that is none
+	cols    []column
+	row     *Builder // takes row items
+	split   *splitter
+
+	slots  [][][]byte
+	upDone []bool // per level: its Up slots are complete
+	pred   []int32
+
+	arena, upArena []byte
+	jbuf           []byte
+	segs           []segment
+	scratch        scratch
+	jsonBuf        []byte
+	vals           []value
+
+	mapKey, tagKey, tagValue []byte
+	hasKey                   bool
+
+	problems problemList
+	drift    map[driftKey]int64
+}
+
+// segment is a member of an object, or an element of a set, in jbuf.
+type segment struct {
+	rank     int32 // order in the object
+	field    int32 // of a flat list or map, else -1
+	from, to int32
+	key      []byte // of a map entry
+}
+
+type driftKey struct {
+	n    *node
+	wire string
+}
+
+func newWalker(p *Plan) *walker {
+	w := &walker{
+		plan:   p,
+		slots:  make([][][]byte, p.slots),
+		upDone: make([]bool, p.levels),
+		pred:   slices.Clone(p.predict),
+		drift:  map[driftKey]int64{},
+	}
+	return w
+}
+
+// begin prepares for a document of a source.
+func (w *walker) begin(src int, body []byte) {
+	w.src, w.b = src, body
+	w.at, w.want = 0, ""
+	w.depth, w.known = 0, false
+	w.jbuf, w.segs = w.jbuf[:0], w.segs[:0]
+}
+
+func (w *walker) fail(at int, want string) int {
+	if w.want == "" {
+		w.at, w.want = at, want
+	}
+	return failed
+}
+
+func (w *walker) pageError() *PageError {
+	return &PageError{Call: w.plan.spec.Sources[w.src].Call, Want: w.want, Offset: w.at, Prefix: clip(w.b)}
+}
+
+// unknown counts a member that the description lacks.
+func (w *walker) unknown(n *node, wire []byte) {
+	w.strange = w.strange || n.body
+	if n.path == "" || len(wire) > 1 && wire[0] == '_' && wire[1] == '_' {
+		return
+	}
+	if n.body && (string(wire) == "requestId" || string(wire) == "ResponseMetadata") {
+		return
+	}
+	w.drift[driftKey{n, string(wire)}]++
+}
+
+// resetLevel empties the slots that the level's structure fills.
+func (w *walker) resetLevel(level int) {
+	for _, s := range w.plan.levelSlots[level] {
+		w.slots[s] = w.slots[s][:0]
+	}
+	w.upDone[level] = false
+	w.gen++
+}
+
+// upSeen reports whether all the level's slots have a value.
+func (w *walker) upSeen(level int) bool {
+	for _, s := range w.plan.levelSlots[level] {
+		if len(w.slots[s]) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// scalar hands a scalar to the sinks of its node and emits it.
+func (w *walker) scalar(n *node, t *token) {
+	for i := range n.sinks {
+		s := &n.sinks[i]
+		switch s.op {
+		case toColumn:
+			w.put(s, t)
+		case toList:
+			w.add(s, t)
+		case toSlot:
+			w.slots[s.index] = append(w.slots[s.index], w.text(t))
+		case toUpSlot:
+			if !w.upDone[s.level] {
+				from := len(w.upArena)
+				w.upArena = append(w.upArena, w.text(t)...)
+				w.slots[s.index] = append(w.slots[s.index], w.upArena[from:len(w.upArena):len(w.upArena)])
+			}
+		case toMapKey:
+			w.mapKey = w.text(t)
+			w.hasKey = true
+		case toMapValue:
+			w.cols[s.index].addPair(w.mapKey, w.text(t))
+			w.hasKey = false
+		case toTagKey:
+			w.tagKey = w.text(t)
+			w.hasKey = true
+		case toTagValue:
+			w.tagValue = w.text(t)
+		}
+	}
+	if n.emit {
+		w.emitScalar(n, t)
+	}
+	if t.bad {
+		w.problem(w.columnOf(n), "text", t.b)
+		t.bad = false
+	}
+}
+
+// columnOf is a column that the node's value goes to, -1 if there is none.
+func (w *walker) columnOf(n *node) int32 {
+	for i := range n.sinks {
+		switch n.sinks[i].op {
+		case toColumn, toList, toMapKey, toMapValue:
+			return n.sinks[i].index
+		case toTagKey, toTagValue:
+			return schema.ColTags
+		}
+	}
+	if len(n.columns) > 0 {
+		return n.columns[0]
+	}
+	return -1
+}
+
+// put writes a scalar column.
+func (w *walker) put(s *sink, t *token) {
+	c := &w.cols[s.index]
+	if c.typ == schema.Text {
+		c.putText(w.text(t))
+		return
+	}
+	if v, ok := w.number(s.index, c.typ, s.time, t); ok {
+		c.putNum(v)
+	}
+}
+
+// add writes an element of a list column.
+func (w *walker) add(s *sink, t *token) {
+	c := &w.cols[s.index]
+	if c.typ == schema.TextList {
+		c.addText(w.text(t))
+		return
+	}
+	if v, ok := w.number(s.index, c.typ.Elem(), s.time, t); ok {
+		c.addNum(v)
+	}
+}
+
+// number converts a scalar to the 64 bits of a column's type. What cannot be
+// converted is a problem.
+func (w *walker) number(col int32, typ schema.Type, f TimeFormat, t *token) (int64, bool) {
+	b := t.b
+	if t.typ == tokString || t.typ == tokXML {
+		b = trimSpace(w.text(t))
+		if len(b) == 0 {
+			return 0, false
+		}
+	}
+	var v int64
+	ok := false
+	code := "number"
+	switch typ {
+	case schema.Int64:
+		if t.typ != tokTrue && t.typ != tokFalse {
+			v, ok = parseInt(b)
+		}
+	case schema.Float64:
+		var x float64
+		if t.typ != tokTrue && t.typ != tokFalse {
+			x, ok = parseFloat(b)
+		}
+		v = int64(math.Float64bits(x))
+	case schema.Bool:
+		code = "type"
+		v, ok = parseBool(b)
+	case schema.Timestamp:
+		code = "time"
+		if t.typ != tokTrue && t.typ != tokFalse {
+			var st timeState
+			v, st = parseTime(b, f, t.typ == tokNumber)
+			if st == timeNull {
+				return 0, false
+			}
+			ok = st == timeOK
+		}
+	}
+	if !ok {
+		w.problem(col, code, b)
+	}
+	return v, ok
+}
+
+func parseBool(b []byte) (int64, bool) {
+	switch len(b) {
+	case 1:
+		switch b[0] {
+		case '0':
+			return 0, true
+		case '1':
+			return 1, true
+		}
+	case 4:
+		if bytes.EqualFold(b, []byte("true")) {
+			return 1, true
+		}
+	case 5:
+		if bytes.EqualFold(b, []byte("false")) {
+			return 0, true
+		}
+	}
+	return 0, false
+}
+
+// parseInt reads an integer of 64 bits. A fraction or an exponent is taken if
+// the value is an integer all the same.
+func parseInt(b []byte) (int64, bool) {
+	i, negative := 0, false
+	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
+		negative = b[0] == '-'
+		i = 1
+	}
+	if len(b)-i > 19 || len(b) == i {
+		return parseIntSlow(b)
+	}
+	var v uint64
+	for ; i < len(b); i++ {
+		d := b[i] - '0'
+		if d > 9 {
+			return parseIntSlow(b)
+		}
+		v = v*10 + uint64(d)
+	}
+	if negative {
+		return -int64(v), v <= 1<<63
+	}
+	return int64(v), v <= math.MaxInt64
+}
+
+func parseIntSlow(b []byte) (int64, bool) {
+	if !isNumber(b) {
+		return 0, false
+	}
+	// An exact decimal with nothing behind the point is what EpochMicros,
+	// whose unit is one, makes of it; check that nothing was cut.
+	if v, err := strconv.ParseInt(string(b), 10, 64); err == nil {
+		return v, true
+	}
+	x, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || x != math.Trunc(x) || math.Abs(x) >= 1<<53 {
+		return 0, false
+	}
+	return int64(x), true
+}
+
+// parseFloat reads a finite float.
+func parseFloat(b []byte) (float64, bool) {
+	if len(b) <= 15 {
+		if v, ok := parseSmall(b); ok {
+			return float64(v), true
+		}
+	}
+	if !isNumber(b) {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(string(b), 64)
+	return x, err == nil
+}
+
+// parseSmall reads a short plain integer.
+func parseSmall(b []byte) (v int64, ok bool) {
+	if len(b) == 0 {
+		return 0, false
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = v*10 + int64(c-'0')
+	}
+	return v, true
+}
+
+// isNumber reports whether b is a decimal number, with what other writers
+// than JSON's allow: a plus sign, leading zeros, a bare point.
+func isNumber(b []byte) bool {
+	i := 0
+	if i < len(b) && (b[i] == '-' || b[i] == '+') {
+		i++
+	}
+	seen, point := 0, false
+	for ; i < len(b); i++ {
+		if b[i] == '.' && !point {
+			point = true
+		} else if b[i] >= '0' && b[i] <= '9' {
+			seen++
+		} else {
+			break
+		}
+	}
+	if seen == 0 {
+		return false
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '-' || b[i] == '+') {
+			i++
+		}
+		first := i
+		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+			i++
+		}
+		if i == first {
+			return false
+		}
+	}
+	return i == len(b)
+}
+
+// enter begins a value of a special node. It reports whether the value is a
+// row or an item of its own, to be ended by leave.
+func (w *walker) enter(n *node, from int) {
+	for _, c := range n.touch {
+		w.cols[c].touch()
+	}
+	if n.level > 0 {
+		w.resetLevel(n.level - 1)
+	}
+	if n.pair {
+		w.tagValue = nil
+		if n.kind == structNode {
+			w.hasKey = false
+		}
+	}
+	switch n.item {
+	case rowItem:
+		if !w.row.manual {
+			w.row.beginRow()
+		}
+	case splitItem:
+		w.split.begin(w)
+	case failureItem:
+		w.split.beginFailure(w)
+	}
+}
+
+// leave ends a value of a special node that stands from..to in the document
+// and was emitted from start on.
+func (w *walker) leave(n *node, start, from, to int) {
+	if v := w.jbuf[start:]; len(n.columns) > 0 && len(v) > 0 {
+		for _, c := range n.columns {
+			w.cols[c].putJSON(v)
+		}
+	}
+	if n.root {
+		w.jbuf = w.jbuf[:start]
+	}
+	if n.pair {
+		if w.hasKey {
+			w.cols[schema.ColTags].addPair(w.tagKey, w.tagValue)
+		} else {
+			w.problem(schema.ColTags, problemTag, w.tagValue)
+		}
+		w.hasKey = false
+	}
+	switch n.item {
+	case rowItem:
+		if !w.row.manual {
+			w.row.endRow()
+		}
+	case splitItem:
+		w.split.end(w, from, to)
+	case failureItem:
+		w.split.endFailure(w)
+	}
+}
