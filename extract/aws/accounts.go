@@ -166,6 +166,7 @@ func ec2Service() *api.Service {
 }
 
 func discovery(svc *api.Service, op string, in *api.Shape) *api.Service {
+	svc.Signature = "v4"
 	svc.Operations = map[string]*api.Operation{op: {Name: op, Method: "POST", URI: "/", Input: in}}
 	return svc
 }

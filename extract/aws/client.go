@@ -76,6 +76,7 @@ type targetKey struct {
 	account *Account
 	region  string
 	service *api.Service
+	variant string // of the service's endpoint
 }
 
 type target struct {
@@ -227,8 +228,8 @@ func (c *Client) operation(svc *api.Service, op *api.Operation) (*operation, err
 }
 
 // target returns what the calls to one service in one region share.
-func (c *Client) target(a *Account, region string, svc *api.Service) *target {
-	k := targetKey{account: a, region: region, service: svc}
+func (c *Client) target(a *Account, region string, svc *api.Service, op *api.Operation) *target {
+	k := targetKey{account: a, region: region, service: svc, variant: op.Variant}
 	if t, ok := c.targets.Load(k); ok {
 		return t.(*target)
 	}
@@ -238,7 +239,7 @@ func (c *Client) target(a *Account, region string, svc *api.Service) *target {
 		m.ClientSkew = skew
 		m.DisableClockSkewCorrection = c.base.DisableClockSkewCorrection
 	})
-	t.endpoint = sync.OnceValues(func() (endpoint, error) { return c.endpointOf(a, region, svc) })
+	t.endpoint = sync.OnceValues(func() (endpoint, error) { return c.endpointOf(a, region, svc, op) })
 	have, _ := c.targets.LoadOrStore(k, t)
 	return have.(*target)
 }

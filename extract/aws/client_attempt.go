@@ -34,7 +34,7 @@ type call struct {
 // send makes the request, again where that helps, until it has a whole
 // answer.
 func (c *Client) send(ctx context.Context, op *operation, r Request, req *smithyhttp.Request) (*Response, error) {
-	t := c.target(r.Account, r.region(), r.Service)
+	t := c.target(r.Account, r.region(), r.Service, r.Op)
 	ep, err := t.endpoint()
 	if err != nil {
 		return nil, c.errorFor(op, r, endpoint{}).wrap(classTransport, err)
@@ -53,8 +53,6 @@ func (c *Client) send(ctx context.Context, op *operation, r Request, req *smithy
 	var e *APIError
 	if errors.As(err, &e) {
 		e.Attempts = k.attempts
-		e.Message = conceal(e.Message, k.credentials)
-		e.Body = conceal(e.Body, k.credentials)
 		return nil, e
 	}
 	return nil, c.errorFor(op, r, ep).wrap(classTransport, err)
@@ -89,11 +87,11 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		e.Attempts = k.attempts
 		return e
 	}
-	creds, err := k.r.Account.credentials(ctx)
-	if err != nil {
-		return out, md, credentialsError(k.c.errorFor(k.op, k.r, k.endpoint), ctx, err)
+	if k.op.signed() {
+		if k.credentials, err = k.r.Account.credentials(ctx); err != nil {
+			return out, md, credentialsError(k.c.errorFor(k.op, k.r, k.endpoint), ctx, err)
+		}
 	}
-	k.credentials = creds
 
 	if l := k.c.opts.Limiter; l != nil {
 		if err := l.Acquire(ctx, k.r.limit()); err != nil {
@@ -109,8 +107,10 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 	defer cancel()
 	req := in.Request.(*smithyhttp.Request)
 	hreq := req.Build(actx)
-	if err := k.c.sign(actx, hreq, req, k.endpoint, creds, time.Now().Add(k.skew)); err != nil {
-		return out, md, fail(classCredentials, err)
+	if k.op.signed() {
+		if err := k.c.sign(actx, hreq, req, k, time.Now().Add(k.skew)); err != nil {
+			return out, md, fail(classCredentials, err)
+		}
 	}
 
 	resp, md, err := k.roundTrip(actx, hreq)
@@ -138,6 +138,10 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 
 	body := buf.Bytes()
 	if err := k.op.judge(k.c.errorFor(k.op, k.r, k.endpoint), resp.StatusCode, resp.Header, body); err != nil {
+		err.Message = conceal(err.Message, k.credentials)
+		if err.Body != "" {
+			err.Body = excerpt(conceal(string(body[:min(len(body), 1<<16)]), k.credentials))
+		}
 		err.Attempts = k.attempts
 		err.after = retryAfter(resp.Header, time.Now())
 		return out, md, err
@@ -177,7 +181,7 @@ func (o *operation) judge(e *APIError, status int, h http.Header, body []byte) *
 		e.retryable = e.retryable || code == "InternalError" || code == "ServiceUnavailable"
 		return e
 	}
-	e.class, e.Status, e.Message, e.Body = classUnusable, status, fault, excerpt(body)
+	e.class, e.Status, e.Message, e.Body = classUnusable, status, fault, excerpt(string(body))
 	e.RequestID = requestID(h, nil)
 	return e
 }

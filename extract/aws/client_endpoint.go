@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -13,47 +14,48 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
-// endpoint is where a service is asked in a region, and what for it signs.
+// endpoint is where an operation is asked, and what for it is signed.
 type endpoint struct {
 	url           *url.URL
 	signingName   string
 	signingRegion string
-	// overridden by the configuration: taken as it is, without host prefixes.
-	overridden bool
-	s3         bool
+	// configured by the user: taken as it is, without host prefixes.
+	configured bool
 }
 
 // endpointOf finds the endpoint: a configured one before the description's.
-func (c *Client) endpointOf(a *Account, region string, svc *api.Service) (endpoint, error) {
-	asked := region
+func (c *Client) endpointOf(a *Account, region string, svc *api.Service, op *api.Operation) (endpoint, error) {
 	if region == globalRegion {
-		asked = homeRegion(a.Partition)
+		region = homeRegion(a.Partition)
 	}
-	e := endpoint{signingName: svc.SigningName, signingRegion: asked}
-	if e.signingName == "" {
-		e.signingName = svc.EndpointPrefix
-	}
-	e.s3 = svc.Name == "s3" || svc.Name == "s3control" || svc.Name == "s3outposts"
 	cfg := a.config
 	if cfg == nil {
 		cfg = &c.base
 	}
+	o := api.EndpointOptions{}
+	o.FIPS, o.DualStack = variants(cfg)
+	if cfg.AccountIDEndpointMode != sdk.AccountIDEndpointModeDisabled {
+		o.AccountID = a.ID
+	}
 	raw, err := configuredEndpoint(cfg, svc.SDKID)
 	if err != nil {
-		return e, err
+		return endpoint{}, err
 	}
-	if e.overridden = raw != ""; !e.overridden {
-		fips, dual := variants(cfg)
-		raw, err = e.describe(svc, asked, a, fips, dual)
-		if err != nil {
-			return e, err
-		}
-	} else {
-		e.describeSigning(svc, asked, a)
+	d, err := svc.Endpoint(op, region, o)
+	e := endpoint{signingName: d.SigningName, signingRegion: d.SigningRegion, configured: raw != ""}
+	switch {
+	case !e.configured && err != nil:
+		return e, err
+	case !e.configured && op.Discovery:
+		return e, fmt.Errorf("%s wants its endpoint to be asked for first, which dewpoint does not do", svc.Name)
+	case !e.configured:
+		raw = d.URL
+	case err != nil:
+		e.signingName, e.signingRegion = svc.SigningName, region
 	}
 	e.url, err = url.Parse(raw)
 	if err == nil && (e.url.Scheme != "http" && e.url.Scheme != "https" || e.url.Host == "") {
-		err = fmt.Errorf("not an http or https URL")
+		err = errors.New("not an http or https URL")
 	}
 	if err != nil {
 		return e, fmt.Errorf("endpoint %q of %s: %w", raw, svc.Name, err)
@@ -139,7 +141,7 @@ func variants(cfg *sdk.Config) (fips, dualstack bool) {
 // apply points the request at the endpoint.
 func (e endpoint) apply(op *operation, values map[string]any, req *smithyhttp.Request) error {
 	host := e.url.Host
-	if !e.overridden {
+	if !e.configured {
 		prefix, err := op.hostPrefix(values)
 		if err != nil {
 			return err
@@ -153,11 +155,3 @@ func (e endpoint) apply(op *operation, values map[string]any, req *smithyhttp.Re
 	}
 	return nil
 }
-
-// describe finds the endpoint by the description.
-func (e *endpoint) describe(svc *api.Service, region string, a *Account, fips, dualstack bool) (string, error) {
-	return "https://" + svc.EndpointPrefix + "." + region + ".amazonaws.com", nil
-}
-
-// describeSigning finds what is signed for at a configured endpoint.
-func (e *endpoint) describeSigning(svc *api.Service, region string, a *Account) {}

@@ -2,7 +2,10 @@ package aws
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -10,6 +13,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/uuid"
+
+	"github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 // request serialises the input. What it returns lacks scheme and host.
@@ -31,8 +36,13 @@ func (o *operation) request(ctx context.Context, r Request) (*smithyhttp.Request
 	if m := labels.FindStringSubmatch(req.URL.RawPath); m != nil {
 		return nil, fmt.Errorf("missing member %s, which stands in the path of the request", o.memberOf(m[1]))
 	}
-	for name, vs := range serviceHeaders(o.svc.Name, o.svc.APIVersion) {
+	for name, vs := range serviceHeaders(o.svc) {
 		req.Header[name] = vs
+	}
+	if o.op.Checksum {
+		if err := checksum(req); err != nil {
+			return nil, err
+		}
 	}
 	for name, vs := range r.Header {
 		req.Header[http.CanonicalHeaderKey(name)] = vs
@@ -114,13 +124,30 @@ func (o *operation) hostPrefix(values map[string]any) (string, error) {
 
 // serviceHeaders are the headers without which services answer something
 // other than their descriptions say.
-func serviceHeaders(service, version string) http.Header {
-	switch service {
-	case "apigateway":
+func serviceHeaders(svc *api.Service) http.Header {
+	switch {
+	case svc.Name == "apigateway":
 		// Otherwise the answer is HAL, with other names.
 		return http.Header{"Accept": {"application/json"}}
-	case "glacier":
-		return http.Header{"X-Amz-Glacier-Version": {version}}
+	case svc.Name == "glacier":
+		return http.Header{"X-Amz-Glacier-Version": {svc.APIVersion}}
+	case svc.QueryCompatible:
+		return http.Header{"X-Amzn-Query-Mode": {"true"}}
 	}
+	return nil
+}
+
+// checksum adds the hash of the body that some of S3's writes insist on.
+func checksum(req *smithyhttp.Request) error {
+	h := md5.New()
+	if s := req.GetStream(); s != nil {
+		if _, err := io.Copy(h, s); err != nil {
+			return err
+		}
+		if err := req.RewindStream(); err != nil {
+			return err
+		}
+	}
+	req.Header.Set("Content-Md5", base64.StdEncoding.EncodeToString(h.Sum(nil)))
 	return nil
 }

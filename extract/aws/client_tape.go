@@ -138,6 +138,9 @@ func (e *APIError) exchange(protocol string) extract.Exchange {
 	switch protocol {
 	case "json", "rest-json":
 		x.Header = map[string]string{"Content-Type": "application/json"}
+		if e.OldCode != "" {
+			x.Header["X-Amzn-Query-Error"] = e.OldCode + ";Sender"
+		}
 		x.Body, _ = json.Marshal(map[string]string{"__type": e.Code, "message": e.Message})
 	case "smithy-rpc-v2-cbor":
 		x.Header = map[string]string{"Content-Type": "application/cbor"}

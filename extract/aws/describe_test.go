@@ -48,6 +48,9 @@ func service(s api.Service, ops ...*api.Operation) *api.Service {
 		}
 		s.Operations[o.Name] = o
 	}
+	if s.Signature == "" {
+		s.Signature = "v4"
+	}
 	if s.SigningName == "" {
 		s.SigningName = s.EndpointPrefix
 	}
@@ -163,7 +166,7 @@ func s3() *api.Service {
 			m.LocationName, m.XMLNamespace = "Tagging", "http://s3.amazonaws.com/doc/2006-03-01/"
 		}))
 	put.Payload = "Tagging"
-	return service(api.Service{Name: "s3", SDKID: "S3", EndpointPrefix: "s3", Protocol: "rest-xml", APIVersion: "2006-03-01"},
+	return service(api.Service{Name: "s3", SDKID: "S3", EndpointPrefix: "s3", Signature: "s3", Protocol: "rest-xml", APIVersion: "2006-03-01"},
 		&api.Operation{
 			Name: "ListBuckets", Method: "GET", URI: "/",
 			Input:  structure("ListBucketsRequest", member("BucketRegion", str(), at("querystring", "bucket-region")), member("MaxBuckets", num(), at("querystring", "max-buckets"))),
@@ -180,7 +183,7 @@ func s3() *api.Service {
 }
 
 func s3control() *api.Service {
-	return service(api.Service{Name: "s3control", SDKID: "S3 Control", EndpointPrefix: "s3-control", SigningName: "s3", Protocol: "rest-xml", APIVersion: "2018-08-20"},
+	return service(api.Service{Name: "s3control", SDKID: "S3 Control", EndpointPrefix: "s3-control", SigningName: "s3", Signature: "s3", Protocol: "rest-xml", APIVersion: "2018-08-20"},
 		&api.Operation{
 			Name: "ListAccessPoints", Method: "GET", URI: "/v20180820/accesspoint", HostPrefix: "{AccountId}.",
 			Input: structure("ListAccessPointsRequest",

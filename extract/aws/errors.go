@@ -21,7 +21,10 @@ type APIError struct {
 	Account, Region    string
 	// Code is the service's error code; the HTTP status as text where the
 	// answer has none; empty where there is no answer.
-	Code    string
+	Code string
+	// OldCode is the code of the query protocol that the service spoke
+	// before: AWS.SimpleQueueService.NonExistentQueue.
+	OldCode string
 	Message string
 	// Status is the HTTP status, 0 where there is no answer.
 	Status    int
@@ -111,9 +114,9 @@ func (e *APIError) ConnectionError() bool {
 	return e.class == classTransport || e.class == classTimeout
 }
 
-// HasCode reports that the service answered with one of the codes.
+// HasCode reports that the service answered with one of the codes, old or new.
 func (e *APIError) HasCode(codes ...string) bool {
-	return e.Code != "" && slices.Contains(codes, e.Code)
+	return e.Code != "" && slices.Contains(codes, e.Code) || e.OldCode != "" && slices.Contains(codes, e.OldCode)
 }
 
 // Denied reports that the caller may not make the call.

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
@@ -24,10 +23,11 @@ const excerptBytes = 200
 func (o *operation) refusal(e *APIError, status int, h http.Header, body []byte) {
 	e.class, e.Status = classAnswer, status
 	e.Code, e.Message = o.errorCode(status, h, body)
+	e.OldCode, _, _ = strings.Cut(h.Get("X-Amzn-Query-Error"), ";")
 	e.RequestID = requestID(h, body)
 	if e.Code == "" {
 		e.Code = strconv.Itoa(status)
-		e.Body = excerpt(body)
+		e.Body = excerpt(string(body))
 	}
 	for _, d := range o.op.Errors {
 		if d.Code == e.Code {
@@ -137,14 +137,11 @@ func requestID(h http.Header, body []byte) string {
 }
 
 // excerpt is the beginning of a body as one line of text.
-func excerpt(body []byte) string {
+func excerpt(body string) string {
 	if len(body) > excerptBytes {
 		body = body[:excerptBytes]
-		for len(body) > 0 && !utf8.Valid(body[len(body)-1:]) && !utf8.Valid(body) && len(body) > excerptBytes-utf8.UTFMax {
-			body = body[:len(body)-1]
-		}
 	}
-	return strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "?")), " ")
+	return strings.Join(strings.Fields(strings.ToValidUTF8(body, "")), " ")
 }
 
 // conceal masks credentials in what a service says. Answers to a request with

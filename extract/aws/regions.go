@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
@@ -91,64 +92,41 @@ func (c *Client) enabledRegions(ctx context.Context, a *Account) ([]string, erro
 
 func isGlob(p string) bool { return strings.ContainsAny(p, `*?[\`) }
 
-// partition is a set of regions that share accounts and names.
-type partition struct {
-	name string
-	// prefixes of the names of its regions.
-	prefixes []string
-	// home is where its global services are.
-	home string
-	// regions that every account has.
-	regions []string
-}
-
-// partitions returns AWS's partitions. In aws the regions opened since March
-// 2019 must be opted into; the older ones cannot be switched off, see
-// https://docs.aws.amazon.com/general/latest/gr/rande-manage.html.
-func partitions() []partition {
-	return []partition{
-		{"aws-cn", []string{"cn-"}, "cn-north-1", []string{"cn-north-1", "cn-northwest-1"}},
-		{"aws-us-gov", []string{"us-gov-"}, "us-gov-west-1", []string{"us-gov-east-1", "us-gov-west-1"}},
-		{"aws-iso", []string{"us-iso-"}, "us-iso-east-1", []string{"us-iso-east-1", "us-iso-west-1"}},
-		{"aws-iso-b", []string{"us-isob-"}, "us-isob-east-1", []string{"us-isob-east-1", "us-isob-west-1"}},
-		{"aws-iso-e", []string{"eu-isoe-"}, "eu-isoe-west-1", []string{"eu-isoe-west-1"}},
-		{"aws-iso-f", []string{"us-isof-"}, "us-isof-south-1", []string{"us-isof-east-1", "us-isof-south-1"}},
-		{"aws-eusc", []string{"eusc-"}, "eusc-de-east-1", []string{"eusc-de-east-1"}},
-		{"aws", []string{""}, "us-east-1", []string{
-			"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
-			"ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
-			"sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
-		}},
+// homeRegion is where the partition's global services are.
+func homeRegion(partition string) string {
+	if p := api.PartitionOf(partition); p != nil {
+		return p.Home
 	}
+	return "us-east-1"
 }
 
 // partitionOf is the partition of a region.
 func partitionOf(region string) string {
-	for _, p := range partitions() {
-		for _, prefix := range p.prefixes {
-			if strings.HasPrefix(region, prefix) {
-				return p.name
-			}
-		}
+	if p := api.PartitionOf(region); p != nil {
+		return p.Name
 	}
 	return "aws"
 }
 
-func partitionNamed(name string) partition {
-	ps := partitions()
-	for _, p := range ps {
-		if p.name == name {
-			return p
+// defaultRegions are the regions that every account of the partition has. In
+// aws those opened since March 2019 must be opted into; the older ones cannot
+// be switched off, see
+// https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html.
+func defaultRegions(partition string) []string {
+	if partition == "aws" {
+		return []string{
+			"ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+			"ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
+			"sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
 		}
 	}
-	return ps[len(ps)-1]
+	if p := api.PartitionOf(partition); p != nil {
+		return slices.Clone(p.Regions)
+	}
+	return nil
 }
-
-func homeRegion(partition string) string { return partitionNamed(partition).home }
-
-func defaultRegions(partition string) []string { return partitionNamed(partition).regions }
 
 // optIn reports that accounts have the region only once they ask for it.
 func optIn(region string) bool {
-	return region != globalRegion && region != "" && !slices.Contains(defaultRegions(partitionOf(region)), region)
+	return partitionOf(region) == "aws" && region != "" && region != globalRegion && !slices.Contains(defaultRegions("aws"), region)
 }

@@ -47,6 +47,13 @@ type field struct {
 
 // compile makes the schemas of an operation's input.
 func compile(svc *api.Service, op *api.Operation) (*operation, error) {
+	switch svc.Signature {
+	case "", "v4", "s3", "none":
+	default:
+		if !op.Unsigned {
+			return nil, fmt.Errorf("%s %s: requests are signed by %s, which dewpoint does not do", svc.Name, op.Name, svc.Signature)
+		}
+	}
 	protocol, err := protocolOf(svc)
 	if err != nil {
 		return nil, err

@@ -8,23 +8,27 @@ import (
 	"net/http"
 	"time"
 
-	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
+// signed reports whether the operation takes credentials.
+func (o *operation) signed() bool {
+	return !o.op.Unsigned && o.svc.Signature != "none"
+}
+
 // sign signs the built request as of the given time, which is the service's
 // as far as it is known.
-func (c *Client) sign(ctx context.Context, hreq *http.Request, req *smithyhttp.Request, ep endpoint, creds sdk.Credentials, at time.Time) error {
+func (c *Client) sign(ctx context.Context, hreq *http.Request, req *smithyhttp.Request, k *call, at time.Time) error {
 	hash, err := payloadHash(req)
 	if err != nil {
 		return err
 	}
-	s3 := ep.s3
+	s3 := k.op.svc.Signature == "s3"
 	if s3 {
 		hreq.Header.Set("X-Amz-Content-Sha256", hash)
 	}
-	return c.signer.SignHTTP(ctx, creds, hreq, hash, ep.signingName, ep.signingRegion, at, func(o *v4.SignerOptions) {
+	return c.signer.SignHTTP(ctx, k.credentials, hreq, hash, k.endpoint.signingName, k.endpoint.signingRegion, at, func(o *v4.SignerOptions) {
 		// S3 takes the path as it was sent; all others escape it once more.
 		o.DisableURIPathEscaping = s3
 	})
