@@ -65,6 +65,7 @@ func Line(cells []string, widths []int, right []bool) string {
 type Table struct {
 	header []string
 	right  []bool
+	keep   []bool
 	rows   [][]string
 	indent string
 }
@@ -72,9 +73,10 @@ type Table struct {
 // NewTable returns a table with a header. Columns whose title begins with ">"
 // are aligned on the right.
 func NewTable(header ...string) *Table {
-	t := &Table{right: make([]bool, len(header))}
+	t := &Table{right: make([]bool, len(header)), keep: make([]bool, len(header))}
 	for i, h := range header {
 		h, t.right[i] = strings.CutPrefix(h, ">")
+		t.keep[i] = t.right[i]
 		t.header = append(t.header, h)
 	}
 	return t
@@ -83,6 +85,14 @@ func NewTable(header ...string) *Table {
 // Indent puts spaces before every line.
 func (t *Table) Indent(n int) *Table {
 	t.indent = strings.Repeat(" ", n)
+	return t
+}
+
+// Keep has the first n columns shown in their full width.
+func (t *Table) Keep(n int) *Table {
+	for i := range n {
+		t.keep[i] = true
+	}
 	return t
 }
 
@@ -110,7 +120,7 @@ func (t *Table) Write(s *Screen) error {
 	if total > 0 {
 		total -= len(t.indent)
 	}
-	widths = Fit(widths, t.right, total)
+	widths = Fit(widths, t.keep, total)
 	var b strings.Builder
 	if h := Line(t.header, widths, t.right); h != "" {
 		b.WriteString(t.indent + s.Bold(h) + "\n")
