@@ -115,9 +115,12 @@ func (b *Builder) identify() (ok bool) {
 	for i := range b.plan.id {
 		b.vals = b.values(b.vals[:0], &b.plan.id[i])
 		if len(b.vals) == 0 || len(b.vals[0].b) == 0 {
+			if b.plan.spec.ID[i].Optional {
+				continue
+			}
 			return false
 		}
-		if i > 0 {
+		if len(b.id) > 0 {
 			b.id = append(b.id, '/')
 		}
 		b.id = append(b.id, b.vals[0].b...)

@@ -20,7 +20,8 @@ type Spec struct {
 	Sources []Source
 
 	// ID are expressions over the item of source 0; their values, joined by
-	// "/", are the row's id. A row without any of them is a problem, not a row.
+	// "/", are the row's id. A row without one that is not optional is a
+	// problem, not a row.
 	ID []Expr
 	// URN, Name, Account and Region are templates; an empty one gives NULL
 	// (URN, Name) or the scope's own (Account, Region). A template of which
@@ -100,6 +101,8 @@ type Expr struct {
 	// Var takes account, region or partition of the scope instead of a path.
 	Var        string
 	Transforms []Transform
+	// Optional parts of an id may lack a value: the id goes without them.
+	Optional bool
 }
 
 // Transform changes a text. The set is closed.

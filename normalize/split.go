@@ -61,9 +61,13 @@ func (it Item) ID(o Origin) (_ [16]byte, ok bool) {
 	var id strings.Builder
 	for i := range it.plan.id {
 		if len(it.vals[k]) == 0 || it.vals[k][0] == "" {
+			if it.plan.spec.ID[i].Optional {
+				k++
+				continue
+			}
 			return [16]byte{}, false
 		}
-		if i > 0 {
+		if id.Len() > 0 {
 			id.WriteByte('/')
 		}
 		id.WriteString(it.vals[k][0])
