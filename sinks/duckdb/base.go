@@ -1,0 +1,232 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/dewpoint-data/dewpoint/migrations"
+	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks"
+)
+
+// base is what a file holds before a sync.
+type base struct {
+	// version is the last migration, 0 for a file that is not dewpoint's yet.
+	version int
+	// lastSync is the id of the newest sync, empty before the first.
+	lastSync string
+	// byKey are the kinds that have a table, by their key.
+	byKey map[string]storedKind
+	// tables are all tables of the main schema with their columns' types.
+	tables map[string]map[string]string
+	// views are all views of the main schema, in lower case.
+	views map[string]bool
+}
+
+// storedKind is a row of kinds.
+type storedKind struct {
+	name, key, definition, layout, parent, base, edges string
+	// columns are those of the definition, and with a minus before the name
+	// those that left it.
+	columns []string
+}
+
+func readBase(ctx context.Context, c *conn) (base, error) {
+	b := base{byKey: map[string]storedKind{}, tables: map[string]map[string]string{}, views: map[string]bool{}}
+	cols, err := c.texts(ctx, `SELECT table_name, column_name, data_type FROM duckdb_columns()
+		WHERE database_name = current_database() AND schema_name = 'main' AND NOT internal`)
+	if err != nil {
+		return b, err
+	}
+	views, err := c.texts(ctx, `SELECT view_name FROM duckdb_views() WHERE database_name = current_database() AND schema_name = 'main' AND NOT internal`)
+	if err != nil {
+		return b, err
+	}
+	for _, v := range views {
+		b.views[strings.ToLower(v[0])] = true
+	}
+	for _, r := range cols {
+		if b.views[strings.ToLower(r[0])] {
+			continue
+		}
+		if b.tables[r[0]] == nil {
+			b.tables[r[0]] = map[string]string{}
+		}
+		b.tables[r[0]][r[1]] = r[2]
+	}
+	if b.tables["dewpoint_migrations"] == nil {
+		return b, nil
+	}
+	version, err := c.count(ctx, "SELECT max(version) FROM dewpoint_migrations")
+	if err != nil {
+		return b, err
+	}
+	b.version = int(version)
+	if b.version == 0 {
+		return b, nil
+	}
+	last, err := c.texts(ctx, "SELECT id::VARCHAR FROM syncs ORDER BY started_at DESC, id DESC LIMIT 1")
+	if err != nil {
+		return b, err
+	}
+	if len(last) > 0 {
+		b.lastSync = last[0][0]
+	}
+	kinds, err := c.texts(ctx, `SELECT kind, key, definition, layout, parent, base::VARCHAR, edges::VARCHAR,
+		array_to_string(map_keys(columns), chr(10)) FROM kinds`)
+	if err != nil {
+		return b, err
+	}
+	for _, r := range kinds {
+		k := storedKind{name: r[0], key: r[1], definition: r[2], layout: r[3], parent: r[4], base: r[5], edges: r[6]}
+		if r[7] != "" {
+			k.columns = strings.Split(r[7], "\n")
+		}
+		b.byKey[k.key] = k
+	}
+	return b, nil
+}
+
+// table returns the name of the table that holds a kind now, empty if there
+// is none.
+func (b *base) table(k *schema.Kind) string {
+	stored, ok := b.byKey[k.Key]
+	if !ok || b.tables[stored.name] == nil {
+		return ""
+	}
+	return stored.name
+}
+
+// check says whether the kinds can be had by adding tables and columns.
+func (b *base) check(url string, kinds []*schema.Kind) error {
+	own, err := migrations.Load("duckdb")
+	if err != nil {
+		return err
+	}
+	if b.version > len(own) {
+		return fmt.Errorf("%s was written by a newer dewpoint (its tables are at version %d, this one knows %d): upgrade dewpoint", url, b.version, len(own))
+	}
+	if b.version == 0 {
+		for _, name := range ownTables {
+			if b.tables[name] != nil || b.views[name] {
+				return fmt.Errorf("%s has a table %s that is not dewpoint's: rename it, or name another file", url, name)
+			}
+		}
+	}
+	for _, k := range kinds {
+		name := b.table(k)
+		if name == "" {
+			if b.tables[k.Name] != nil || b.views[strings.ToLower(k.Name)] {
+				return fmt.Errorf("%s has a table or view %s that is not dewpoint's: rename it, or skip the kind", url, k.Name)
+			}
+			continue
+		}
+		for _, c := range k.TableColumns() {
+			have, ok := b.tables[name][c.Name]
+			if want := columnType(c.Type); ok && have != canonicalType(want) {
+				return &sinks.SchemaError{Kind: k.Name, Column: c.Name, Have: have, Want: want}
+			}
+		}
+	}
+	return nil
+}
+
+var ownTables = []string{
+	"resources", "edges", "resource_history", "sightings", "syncs", "scopes", "problems", "metrics", "kinds", "dewpoint_views",
+}
+
+// loadBase reads the file as it is before the sync: its tables, and the hashes
+// of the rows of the sync's kinds.
+func (t *tx) loadBase(ctx context.Context) error {
+	if !t.sink.exists() {
+		t.base = base{}
+		return nil
+	}
+	c, err := t.sink.connect(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if t.base, err = readBase(ctx, c); err != nil {
+		return fmt.Errorf("read %s: %w", t.sink.URL(), err)
+	}
+	if err := t.base.check(t.sink.URL(), t.sync.Kinds); err != nil {
+		return err
+	}
+	budget := t.sink.opts.HashBudget
+	for _, ks := range t.kinds {
+		table := t.base.table(ks.kind)
+		if table == "" {
+			continue
+		}
+		if ks.had, err = c.count(ctx, "SELECT count(*) FROM "+ident(table)); err != nil {
+			return err
+		}
+		if need := ks.had * knownRowBytes; ks.had > 0 && need <= budget {
+			budget -= need
+			if err := t.loadKnown(ctx, c, ks, table); err != nil {
+				return fmt.Errorf("read the hashes of %s: %w", ks.kind.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// loadKnown fills the kind's known rows.
+func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string) error {
+	var q strings.Builder
+	q.WriteString("SELECT _id::BLOB AS i, _hash::BLOB AS h, _scope AS s, _unread IS NOT NULL OR _hash IS NULL AS u, account = split_part(_scope, '/', 2) AS o")
+	for i, v := range ks.vol {
+		col := ks.kind.BatchColumns()[v]
+		expr := "NULL::" + columnType(col.Type)
+		if _, ok := t.base.tables[table][col.Name]; ok {
+			expr = ident(col.Name)
+		}
+		fmt.Fprintf(&q, ", %s AS v%d", expr, i)
+	}
+	q.WriteString(" FROM " + ident(table))
+	k := newKnown(ks.had)
+	sound := true
+	err := c.arrow(ctx, q.String(), func(r array.RecordReader) error {
+		var last string
+		var ordinal uint32
+		for r.Next() {
+			rec := r.RecordBatch()
+			ids, hashes := rec.Column(0).(*array.Binary), rec.Column(1).(*array.Binary)
+			scopes := rec.Column(2).(*array.String)
+			unread, owner := rec.Column(3).(*array.Boolean), rec.Column(4).(*array.Boolean)
+			vol := volatileSums{cols: rec.Columns()[5:]}
+			for i := range int(rec.NumRows()) {
+				if scope := scopes.Value(i); scope != last || ordinal == 0 {
+					last = strings.Clone(scope)
+					ordinal = t.ordinal(t.scopeHash(last))
+				}
+				var flags uint8
+				var sum uint64
+				if unread.Value(i) {
+					flags |= flagPoison
+				} else {
+					sum = hashKey(hashes.Value(i)) ^ vol.sum(i)
+				}
+				if owner.Value(i) {
+					flags |= flagOwner
+				}
+				if !k.add(idKey(ids.Value(i)), sum, ordinal, flags) {
+					sound = false
+					return nil
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if sound {
+		ks.known = k
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// applyEdges replaces the edges of changed rows, removes those of rows that
+// are gone and resolves: the new ones, and the old ones that what is new or
+// gone may decide otherwise.
+func (m *commit) applyEdges(ctx context.Context) error {
+	var whole []string
+	for i, w := range m.whole {
+		if w {
+			whole = append(whole, fmt.Sprint(i))
+		}
+	}
+	fresh := "EXISTS (FROM applied a WHERE a.kind = e.kind AND a.pos = e.pos)"
+	if len(whole) > 0 {
+		fresh = "(e.kind IN (" + strings.Join(whole, ", ") + ") OR " + fresh + ")"
+	}
+	queries := []string{
+		`DELETE FROM edges WHERE from_id IN (SELECT _id FROM gone)`,
+		`UPDATE edges SET to_id = NULL, resolution = 'gone' WHERE to_id IN (SELECT _id FROM gone)`,
+		// The edges of the rows that were entered. They are few names many
+		// times over, so they are counted as references first.
+		`CREATE TEMP TABLE ne AS SELECT DISTINCT e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope
+			FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE ` + fresh,
+		`CREATE TEMP TABLE kept AS SELECT from_id, relation, to_kind, to_ref FROM edges WHERE from_id IN (SELECT _id FROM applied WHERE NOT is_new)`,
+		// A row with unread columns keeps its old edges: they may come from those.
+		`DELETE FROM edges e WHERE e.from_id IN (SELECT _id FROM applied WHERE NOT is_new AND NOT unread)
+			AND NOT EXISTS (FROM ne n WHERE n.from_id = e.from_id AND n.relation = e.relation AND n.to_ref = e.to_ref AND n.to_kind IN (e.to_kind, ''))`,
+	}
+	for _, q := range queries {
+		if err := m.exec(ctx, q); err != nil {
+			return fmt.Errorf("edges: %w", err)
+		}
+	}
+	news, err := m.count(ctx, "SELECT count(*) FROM ne")
+	if err != nil {
+		return err
+	}
+	if news > 0 {
+		if err := m.resolveNew(ctx); err != nil {
+			return fmt.Errorf("resolve new edges: %w", err)
+		}
+	}
+	if err := m.resolveOld(ctx); err != nil {
+		return fmt.Errorf("resolve old edges: %w", err)
+	}
+	return nil
+}
+
+func (m *commit) resolveNew(ctx context.Context) error {
+	queries := []string{
+		`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM ne`,
+	}
+	queries = append(queries, resolveQueries...)
+	queries = append(queries,
+		`INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
+		SELECT n.from_id, n.from_kind, n.relation, coalesce(x.found_kind, n.to_kind), n.to_ref, x.to_id, x.resolution, n.on_delete, n._scope
+		FROM ne n JOIN resolved x ON x.to_ref = n.to_ref AND x.to_kind = n.to_kind AND x.match = n.match AND x.account = n.account AND x.region = n.region
+		WHERE NOT EXISTS (FROM kept k WHERE k.from_id = n.from_id AND k.relation = n.relation AND k.to_ref = n.to_ref AND n.to_kind IN (k.to_kind, ''))`)
+	for _, q := range queries {
+		if err := m.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolveQueries make the table resolved from the table refs: for each
+// reference what it refers to, by unique match only, the narrowest first. The
+// first step that finds anything decides; if it finds several, none is taken.
+var resolveQueries = []string{
+	// What has a colon, a slash or a UUID's length may be a urn.
+	`CREATE OR REPLACE TEMP TABLE by_urn AS
+		SELECT q.to_kind, q.to_ref, count(*) AS n, any_value(r._id) AS to_id, any_value(r.kind) AS found_kind
+		FROM (SELECT DISTINCT to_kind, to_ref FROM refs WHERE contains(to_ref, ':') OR contains(to_ref, '/') OR length(to_ref) = 36) q
+		JOIN resources r ON r.urn = q.to_ref AND q.to_kind IN (r.kind, '')
+		GROUP BY ALL`,
+	`CREATE OR REPLACE TEMP TABLE by_id AS
+		SELECT q.to_kind, q.match, q.account, q.region, q.to_ref,
+			count(*) FILTER (r.account = q.account AND r.region = q.region) AS n_region, any_value(r._id) FILTER (r.account = q.account AND r.region = q.region) AS id_region,
+			count(*) FILTER (r.account = q.account) AS n_account, any_value(r._id) FILTER (r.account = q.account) AS id_account,
+			count(*) AS n_estate, any_value(r._id) AS id_estate
+		FROM refs q JOIN resources r ON r.id = q.to_ref AND r.kind = q.to_kind
+		GROUP BY ALL`,
+	`CREATE OR REPLACE TEMP TABLE by_name AS
+		SELECT q.to_kind, q.account, q.region, q.to_ref, count(*) AS n, any_value(r._id) AS to_id
+		FROM refs q JOIN resources r ON r.name = q.to_ref AND r.kind = q.to_kind AND r.account = q.account AND r.region IN (q.region, 'global')
+		WHERE q.match = 'name' GROUP BY ALL`,
+	`CREATE OR REPLACE TEMP TABLE resolved AS
+		SELECT q.*, u.found_kind,
+			CASE WHEN u.n = 1 THEN 'urn' WHEN u.n > 1 THEN 'ambiguous'
+				WHEN i.n_region = 1 THEN 'id' WHEN i.n_region > 1 THEN 'ambiguous'
+				WHEN n.n = 1 THEN 'name' WHEN n.n > 1 THEN 'ambiguous'
+				WHEN i.n_account = 1 THEN 'id' WHEN i.n_account > 1 THEN 'ambiguous'
+				WHEN i.n_estate = 1 THEN 'id' WHEN i.n_estate > 1 THEN 'ambiguous'
+				ELSE 'not_collected' END AS resolution,
+			CASE WHEN u.n >= 1 THEN CASE WHEN u.n = 1 THEN u.to_id END
+				WHEN i.n_region >= 1 THEN CASE WHEN i.n_region = 1 THEN i.id_region END
+				WHEN n.n >= 1 THEN CASE WHEN n.n = 1 THEN n.to_id END
+				WHEN i.n_account >= 1 THEN CASE WHEN i.n_account = 1 THEN i.id_account END
+				WHEN i.n_estate = 1 THEN i.id_estate END AS to_id
+		FROM refs q
+		LEFT JOIN by_urn u ON u.to_ref = q.to_ref AND u.to_kind = q.to_kind
+		LEFT JOIN by_id i ON i.to_ref = q.to_ref AND i.to_kind = q.to_kind AND i.match = q.match AND i.account = q.account AND i.region = q.region
+		LEFT JOIN by_name n ON n.to_ref = q.to_ref AND n.to_kind = q.to_kind AND n.account = q.account AND n.region = q.region AND q.match = 'name'`,
+}
+
+// resolveOld tries the unresolved edges whose reference names a row that this
+// sync added or ended.
+func (m *commit) resolveOld(ctx context.Context) error {
+	var touched int64
+	for _, s := range m.sums {
+		touched += s.New + s.Changed + s.Gone
+	}
+	if touched == 0 {
+		return nil
+	}
+	before, err := m.count(ctx, "SELECT count(*) FROM edges WHERE to_id IS NULL")
+	if err != nil || before == 0 {
+		return err
+	}
+	queries := []string{
+		fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE keys AS
+			SELECT DISTINCT unnest([id, name, urn]) AS to_ref FROM resources WHERE _sync_id = %s
+			UNION
+			SELECT DISTINCT unnest([doc->>'id', doc->>'name', doc->>'urn']) FROM resource_history
+			WHERE valid_to = %s AND _id IN (SELECT _id FROM gone)`, m.syncLiteral(), m.nowLiteral()),
+		`CREATE OR REPLACE TEMP TABLE old AS
+			SELECT e.from_id, e.relation, e.to_kind, e.to_ref, e.resolution, r.account, r.region,
+				coalesce((SELECT max(d.match) FROM decl d WHERE d.from_kind = e.from_kind AND d.relation = e.relation AND d.to_kind = e.to_kind), 'id') AS match
+			FROM edges e JOIN resources r ON r._id = e.from_id
+			WHERE e.to_id IS NULL AND e.to_ref IN (SELECT to_ref FROM keys)`,
+		`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM old`,
+	}
+	queries = append(queries, resolveQueries...)
+	// What is gone stays gone until something stands in its place.
+	queries = append(queries,
+		`CREATE OR REPLACE TEMP TABLE better AS
+			SELECT o.from_id, o.relation, o.to_kind, o.to_ref, x.to_id, x.resolution, x.found_kind
+			FROM old o JOIN resolved x ON x.to_ref = o.to_ref AND x.to_kind = o.to_kind AND x.match = o.match AND x.account = o.account AND x.region = o.region
+			WHERE x.resolution <> o.resolution AND NOT (o.resolution = 'gone' AND x.resolution = 'not_collected')`,
+		`UPDATE edges AS e SET to_id = b.to_id, resolution = b.resolution, to_kind = coalesce(b.found_kind, e.to_kind) FROM better b
+			WHERE e.from_id = b.from_id AND e.relation = b.relation AND e.to_kind = b.to_kind AND e.to_ref = b.to_ref AND e.to_id IS NULL`)
+	for _, q := range queries {
+		if err := m.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
