@@ -155,24 +155,20 @@ func weight(s workflow.ServiceProgress) int {
 
 func head(c *term.Screen, s workflow.Snapshot, total float64) string {
 	var parts []string
-	switch s.Phase {
-	case "discovering":
-		parts = append(parts, "Finding accounts and regions")
-	case "committing":
+	switch {
+	case s.Phase == "committing":
 		parts = append(parts, "Committing "+term.Plural(s.Rows, "row", "rows"))
+	case s.Tasks == 0:
+		parts = append(parts, "Finding accounts and regions")
 	default:
-		where := ""
-		if s.Places > 0 {
-			where = " " + term.Plural(int64(s.Places), "region", "regions")
-		}
 		parts = append(parts,
-			fmt.Sprintf("Reading%s: %s of %s", where, term.Count(int64(s.Done)), term.Plural(int64(s.Tasks), "list", "lists")),
+			fmt.Sprintf("Reading %s/%s lists", term.Count(int64(s.Done)), term.Count(int64(s.Tasks))),
 			term.Plural(s.Rows, "row", "rows"), perSecond(total))
 	}
 	if s.Incomplete > 0 {
 		parts = append(parts, term.Count(int64(s.Incomplete))+" incomplete")
 	}
-	parts = append(parts, term.Duration(s.Elapsed.Truncate(time.Second)))
+	parts = append(parts, clock(s.Elapsed))
 	line := strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
 	if c.Width > 0 {
 		line = term.Snip(line, c.Width-1)
@@ -193,4 +189,13 @@ func perSecond(v float64) string {
 		return ""
 	}
 	return term.Count(int64(v+0.5)) + "/s"
+}
+
+// clock writes a running time: 0:42, 12:05, 1:02:03.
+func clock(d time.Duration) string {
+	s := int(d.Seconds())
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
