@@ -188,7 +188,7 @@ func (b *Builder) item(src int, body []byte) error {
 	if b.plan.spec.Sources[src].Format == JSON {
 		end = b.jsonValue(n, 0)
 	} else if t, ok := b.xmlTag(0); ok {
-		end = b.xmlValue(n, &t)
+		end = b.xmlValue(n, t)
 	}
 	if end < 0 {
 		return b.pageError()

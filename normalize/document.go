@@ -91,7 +91,7 @@ func (w *walker) readXML(s *source, root *node) bool {
 	if !ok {
 		return false
 	}
-	end := w.xmlRoot(root, &t)
+	end := w.xmlRoot(root, t)
 	if end < 0 {
 		return false
 	}
@@ -161,9 +161,9 @@ func encoding(b []byte) []byte {
 }
 
 // xmlRoot reads the document's root element through the wrappers.
-func (w *walker) xmlRoot(root *node, t *tag) int {
+func (w *walker) xmlRoot(root *node, t tag) int {
 	src := &w.plan.spec.Sources[w.src]
-	name := local(w.b[t.name:t.nameEnd])
+	name := w.name(t)
 	if len(src.Wrap) == 0 {
 		return w.xmlBare(root, t, name)
 	}
@@ -174,7 +174,7 @@ func (w *walker) xmlRoot(root *node, t *tag) int {
 }
 
 // xmlWrapped reads an element for the output, or one that has it inside.
-func (w *walker) xmlWrapped(root *node, t *tag, wrap []string) int {
+func (w *walker) xmlWrapped(root *node, t tag, wrap []string) int {
 	if len(wrap) == 0 {
 		return w.xmlValue(root, t)
 	}
@@ -193,11 +193,11 @@ func (w *walker) xmlWrapped(root *node, t *tag, wrap []string) int {
 		if !ok {
 			return failed
 		}
-		if !found && equalName(local(w.b[c.name:c.nameEnd]), wrap[0]) {
+		if !found && equalName(w.name(c), wrap[0]) {
 			found = true
-			i = w.xmlWrapped(root, &c, wrap[1:])
+			i = w.xmlWrapped(root, c, wrap[1:])
 		} else {
-			i = w.xmlSkip(&c)
+			i = w.xmlSkip(c)
 		}
 		if i < 0 {
 			return failed
@@ -208,7 +208,7 @@ func (w *walker) xmlWrapped(root *node, t *tag, wrap []string) int {
 
 // xmlBare reads a root element without a wrapper: the payload, or the one
 // member of the output.
-func (w *walker) xmlBare(root *node, t *tag, name []byte) int {
+func (w *walker) xmlBare(root *node, t tag, name []byte) int {
 	out := w.plan.spec.Sources[w.src].Shape
 	for i := range out.Members {
 		m := &out.Members[i]

@@ -34,7 +34,7 @@ func (p *Plan) Redact(src int, body []byte) []byte {
 	} else if end = r.walker.prolog(); end >= 0 {
 		r.out = append(r.out, body[:end]...)
 		if t, ok := r.walker.xmlTag(end); ok {
-			end = r.wrapped(n, &t, p.spec.Sources[src].Wrap)
+			end = r.wrapped(n, t, p.spec.Sources[src].Wrap)
 		} else {
 			end = failed
 		}
@@ -195,7 +195,7 @@ func (r *redactor) json(n *redactNode, i int) int {
 }
 
 // wrapped copies the root element through the wrappers.
-func (r *redactor) wrapped(n *redactNode, t *tag, wrap []string) int {
+func (r *redactor) wrapped(n *redactNode, t tag, wrap []string) int {
 	if len(wrap) <= 1 {
 		return r.xml(n, t)
 	}
@@ -211,7 +211,7 @@ func (r *redactor) inside(n *redactNode, wrap []string) *redactNode {
 }
 
 // xml copies the element of a start tag.
-func (r *redactor) xml(n *redactNode, t *tag) int {
+func (r *redactor) xml(n *redactNode, t tag) int {
 	b := r.b
 	if n == nil || t.self {
 		end := r.xmlSkip(t)
@@ -245,15 +245,15 @@ func (r *redactor) xml(n *redactNode, t *tag) int {
 		}
 		sub := n.elem
 		if n.members != nil {
-			sub = n.member(local(b[c.name:c.nameEnd]))
+			sub = n.member(r.name(c))
 		}
 		switch {
 		case sub != nil && sub.drop:
-			i = r.xmlSkip(&c)
+			i = r.xmlSkip(c)
 		case sub != nil && sub.flat:
-			i = r.xml(sub.elem, &c)
+			i = r.xml(sub.elem, c)
 		default:
-			i = r.xml(sub, &c)
+			i = r.xml(sub, c)
 		}
 		if i < 0 {
 			return failed

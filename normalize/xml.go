@@ -9,35 +9,36 @@ import "bytes"
 
 // tag is a start tag.
 type tag struct {
-	from            int // of the '<'
-	name, nameEnd   int // with prefix
-	attrs, attrsEnd int
-	self            bool // <a/>
-	end             int  // behind the '>'
+	from    int  // of the '<', behind which the name stands
+	nameEnd int  // with prefix; attributes follow
+	end     int  // behind the '>'
+	self    bool // <a/>
 }
+
+// name is the tag's name without its prefix.
+func (w *walker) name(t tag) []byte { return local(w.b[t.from+1 : t.nameEnd]) }
 
 // xmlTag reads the start tag at i.
 func (w *walker) xmlTag(i int) (t tag, ok bool) {
 	b := w.b
-	t.from, t.name = i, i+1
+	t.from = i
 	i++
 	for i < len(b) && b[i] != '>' && b[i] != '/' && !isSpace(b[i]) && b[i] != '<' && b[i] != '=' && b[i] != '"' {
 		i++
 	}
 	t.nameEnd = i
-	if i == t.name || !nameStart(b[t.name]) {
+	if i == t.from+1 || !nameStart(b[t.from+1]) {
 		w.fail(i, "a tag")
 		return t, false
 	}
-	t.attrs = i
 	for i < len(b) {
 		switch b[i] {
 		case '>':
-			t.attrsEnd, t.end = i, i+1
+			t.end = i + 1
 			return t, true
 		case '/':
 			if i+1 < len(b) && b[i+1] == '>' {
-				t.attrsEnd, t.self, t.end = i, true, i+2
+				t.self, t.end = true, i+2
 				return t, true
 			}
 			w.fail(i, "the end of a tag")
@@ -73,15 +74,15 @@ func local(name []byte) []byte {
 }
 
 // endTag returns the position behind the end tag at i if it is the tag's.
-func (w *walker) endTag(t *tag, i int) int {
+func (w *walker) endTag(t tag, i int) int {
 	b := w.b
-	n := t.nameEnd - t.name
-	if i+2+n < len(b) && b[i+1] == '/' && string(b[i+2:i+2+n]) == string(b[t.name:t.nameEnd]) {
+	n := t.nameEnd - t.from - 1
+	if i+2+n < len(b) && b[i+1] == '/' && string(b[i+2:i+2+n]) == string(b[t.from+1:t.nameEnd]) {
 		if i = skipSpace(b, i+2+n); i < len(b) && b[i] == '>' {
 			return i + 1
 		}
 	}
-	return w.fail(i, "the end tag of "+clip(b[t.name:t.nameEnd]))
+	return w.fail(i, "the end tag of "+clip(b[t.from+1:t.nameEnd]))
 }
 
 // next finds the next start or end tag from i on, over text, comments, CDATA
@@ -134,7 +135,7 @@ const cdata = "<![CDATA["
 func hasPrefix(b []byte, s string) bool { return len(b) >= len(s) && string(b[:len(s)]) == s }
 
 // xmlValue reads the element of a start tag for a node.
-func (w *walker) xmlValue(n *node, t *tag) int {
+func (w *walker) xmlValue(n *node, t tag) int {
 	if !n.special {
 		return w.xmlPlain(n, t)
 	}
@@ -147,7 +148,7 @@ func (w *walker) xmlValue(n *node, t *tag) int {
 	return end
 }
 
-func (w *walker) xmlPlain(n *node, t *tag) int {
+func (w *walker) xmlPlain(n *node, t tag) int {
 	if n.kind == scalarNode || n.kind == documentNode {
 		tok, i := w.xmlText(n, t)
 		if i >= 0 {
@@ -198,7 +199,7 @@ func (w *walker) xmlPlain(n *node, t *tag) int {
 }
 
 // xmlMembers reads child elements of a structure from i on to the end tag.
-func (w *walker) xmlMembers(n *node, t *tag, i int) int {
+func (w *walker) xmlMembers(n *node, t tag, i int) int {
 	b := w.b
 	pred := w.pred[n.pred : n.pred+len(n.fields)+1]
 	prev := int32(-1)
@@ -220,7 +221,7 @@ func (w *walker) xmlMembers(n *node, t *tag, i int) int {
 			f = &n.fields[k]
 			end := i + 1 + len(f.wire)
 			if end < len(b) && b[end] == '>' && string(b[i+1:end]) == f.wire {
-				c = tag{from: i, name: i + 1, nameEnd: end, attrs: end, attrsEnd: end, end: end + 1}
+				c = tag{from: i, nameEnd: end, end: end + 1}
 				prev = k
 			} else {
 				f = nil
@@ -231,7 +232,7 @@ func (w *walker) xmlMembers(n *node, t *tag, i int) int {
 			if c, ok = w.xmlTag(i); !ok {
 				return failed
 			}
-			name := local(b[c.name:c.nameEnd])
+			name := w.name(c)
 			if k := n.find(name); k >= 0 && !n.fields[k].attr {
 				f = &n.fields[k]
 				pred[prev+1] = k
@@ -240,14 +241,14 @@ func (w *walker) xmlMembers(n *node, t *tag, i int) int {
 				w.unknown(n, name)
 			}
 		}
-		if i = w.xmlMember(n, f, prev, &c); i < 0 {
+		if i = w.xmlMember(n, f, prev, c); i < 0 {
 			return failed
 		}
 	}
 }
 
 // xmlMember reads the element c of a structure, whose field is f, the k-th.
-func (w *walker) xmlMember(n *node, f *field, k int32, c *tag) int {
+func (w *walker) xmlMember(n *node, f *field, k int32, c tag) int {
 	if f == nil || f.node == nil {
 		if f != nil && n.body {
 			w.known = true
@@ -286,7 +287,7 @@ func (w *walker) endMember(f *field, from int) {
 }
 
 // xmlFlat reads an element of a flat list or an entry of a flat map.
-func (w *walker) xmlFlat(n *node, f *field, k int32, c *tag) int {
+func (w *walker) xmlFlat(n *node, f *field, k int32, c tag) int {
 	for _, col := range f.node.touch {
 		w.cols[col].touch()
 	}
@@ -320,7 +321,7 @@ func (w *walker) xmlFlat(n *node, f *field, k int32, c *tag) int {
 
 // xmlAhead fills the level's Up slots from the element c of field k and those
 // behind it, before the items among them are read.
-func (w *walker) xmlAhead(n *node, k int32, c *tag) int {
+func (w *walker) xmlAhead(n *node, k int32, c tag) int {
 	i := w.xmlMember(n.ahead, &n.ahead.fields[k], k, c)
 	for {
 		if i < 0 {
@@ -336,17 +337,17 @@ func (w *walker) xmlAhead(n *node, k int32, c *tag) int {
 		if !ok {
 			return failed
 		}
-		k := n.ahead.find(local(w.b[t.name:t.nameEnd]))
+		k := n.ahead.find(local(w.b[t.from+1:t.nameEnd]))
 		if k < 0 {
-			i = w.xmlSkip(&t)
+			i = w.xmlSkip(t)
 			continue
 		}
-		i = w.xmlMember(n.ahead, &n.ahead.fields[k], k, &t)
+		i = w.xmlMember(n.ahead, &n.ahead.fields[k], k, t)
 	}
 }
 
 // xmlAttrs reads the attributes of a structure.
-func (w *walker) xmlAttrs(n *node, t *tag) {
+func (w *walker) xmlAttrs(n *node, t tag) {
 	w.eachAttr(t, func(name, value []byte) {
 		k := n.find(local(name))
 		if k < 0 || !n.fields[k].attr || n.fields[k].node == nil {
@@ -367,8 +368,11 @@ func (w *walker) xmlAttrs(n *node, t *tag) {
 }
 
 // eachAttr calls f for the attributes of a start tag.
-func (w *walker) eachAttr(t *tag, f func(name, value []byte)) {
-	b := w.b[t.attrs:t.attrsEnd]
+func (w *walker) eachAttr(t tag, f func(name, value []byte)) {
+	b := w.b[t.nameEnd : t.end-1]
+	if t.self {
+		b = b[:len(b)-1]
+	}
 	for {
 		b = trimSpace(b)
 		eq := bytes.IndexByte(b, '=')
@@ -408,7 +412,7 @@ func oddities(b []byte) (esc, high bool) {
 	return esc, high
 }
 
-func (w *walker) xmlList(n *node, t *tag, i int) int {
+func (w *walker) xmlList(n *node, t tag, i int) int {
 	b := w.b
 	for {
 		for i < len(b) && isSpace(b[i]) {
@@ -425,10 +429,10 @@ func (w *walker) xmlList(n *node, t *tag, i int) int {
 			return failed
 		}
 		if n.elem == nil {
-			i = w.xmlSkip(&c)
+			i = w.xmlSkip(c)
 		} else {
 			from := len(w.jbuf)
-			i = w.xmlValue(n.elem, &c)
+			i = w.xmlValue(n.elem, c)
 			if n.emit && i >= 0 {
 				w.endElement(n, from, false)
 			}
@@ -439,7 +443,7 @@ func (w *walker) xmlList(n *node, t *tag, i int) int {
 	}
 }
 
-func (w *walker) xmlMap(n *node, t *tag, i int) int {
+func (w *walker) xmlMap(n *node, t tag, i int) int {
 	for {
 		if i = w.next(i); i < 0 {
 			return failed
@@ -451,10 +455,10 @@ func (w *walker) xmlMap(n *node, t *tag, i int) int {
 		if !ok {
 			return failed
 		}
-		if equalName(local(w.b[c.name:c.nameEnd]), n.entryName) {
-			i = w.xmlEntry(n, &c)
+		if equalName(w.name(c), n.entryName) {
+			i = w.xmlEntry(n, c)
 		} else {
-			i = w.xmlSkip(&c)
+			i = w.xmlSkip(c)
 		}
 		if i < 0 {
 			return failed
@@ -463,7 +467,7 @@ func (w *walker) xmlMap(n *node, t *tag, i int) int {
 }
 
 // xmlEntry reads the entry c of a map: a key and, behind it, a value.
-func (w *walker) xmlEntry(n *node, c *tag) int {
+func (w *walker) xmlEntry(n *node, c tag) int {
 	if c.self {
 		return c.end
 	}
@@ -472,7 +476,7 @@ func (w *walker) xmlEntry(n *node, c *tag) int {
 	seen := false
 	at := 0 // of a value that stands before its key
 	from := len(w.jbuf)
-	read := func(v *tag) int {
+	read := func(v tag) int {
 		if n.emit {
 			w.jbuf = appendKey(w.jbuf, key.b)
 		}
@@ -499,27 +503,27 @@ func (w *walker) xmlEntry(n *node, c *tag) int {
 		if !ok {
 			return failed
 		}
-		switch name := local(w.b[t.name:t.nameEnd]); {
+		switch name := local(w.b[t.from+1:t.nameEnd]); {
 		case equalName(name, n.keyName) && !seen:
-			if key, i = w.xmlText(n, &t); i < 0 {
+			if key, i = w.xmlText(n, t); i < 0 {
 				return failed
 			}
 			seen = true
 			value = w.beginEntry(n, &key)
 			if at > 0 {
 				v, _ := w.xmlTag(at)
-				if read(&v) < 0 {
+				if read(v) < 0 {
 					return failed
 				}
 			}
 		case equalName(name, n.valueName) && seen && at == 0:
-			i = read(&t)
+			i = read(t)
 			at = -1
 		default:
 			if equalName(name, n.valueName) && at == 0 {
 				at = i
 			}
-			i = w.xmlSkip(&t)
+			i = w.xmlSkip(t)
 		}
 		if i < 0 {
 			return failed
@@ -533,7 +537,7 @@ func equalName(b []byte, s string) bool {
 
 // xmlText reads the text of an element to behind its end tag. Elements inside
 // are skipped and a problem.
-func (w *walker) xmlText(n *node, t *tag) (token, int) {
+func (w *walker) xmlText(n *node, t tag) (token, int) {
 	tok := token{typ: tokXML}
 	if t.self {
 		return tok, t.end
@@ -551,8 +555,8 @@ func (w *walker) xmlText(n *node, t *tag) (token, int) {
 		switch {
 		case c == '<':
 			tok.b = b[t.end:i]
-			name := t.nameEnd - t.name
-			if end := i + 2 + name; end < len(b) && b[end] == '>' && b[i+1] == '/' && string(b[i+2:end]) == string(b[t.name:t.nameEnd]) {
+			name := t.nameEnd - t.from - 1
+			if end := i + 2 + name; end < len(b) && b[end] == '>' && b[i+1] == '/' && string(b[i+2:end]) == string(b[t.from+1:t.nameEnd]) {
 				return tok, end + 1
 			}
 			if i+1 < len(b) && b[i+1] == '/' {
@@ -577,7 +581,7 @@ func (w *walker) xmlText(n *node, t *tag) (token, int) {
 }
 
 // xmlMixed is xmlText for an element with CDATA, comments or elements inside.
-func (w *walker) xmlMixed(n *node, t *tag) (token, int) {
+func (w *walker) xmlMixed(n *node, t tag) (token, int) {
 	b := w.b
 	tok := token{typ: tokXML, high: true}
 	start := len(w.arena)
@@ -628,7 +632,7 @@ func (w *walker) xmlMixed(n *node, t *tag) (token, int) {
 				return tok, failed
 			}
 			from := i
-			if i = w.xmlSkip(&c); i < 0 {
+			if i = w.xmlSkip(c); i < 0 {
 				return tok, failed
 			}
 			w.problem(w.columnOf(n), "type", b[from:i])
@@ -652,7 +656,7 @@ func appendLines(dst, b []byte) []byte {
 }
 
 // xmlSkip reads the element of a start tag and forgets it.
-func (w *walker) xmlSkip(t *tag) int {
+func (w *walker) xmlSkip(t tag) int {
 	if t.self {
 		return t.end
 	}
@@ -676,7 +680,7 @@ func (w *walker) xmlSkip(t *tag) int {
 		if !ok {
 			return failed
 		}
-		if i = w.xmlSkip(&c); i < 0 {
+		if i = w.xmlSkip(c); i < 0 {
 			return failed
 		}
 	}
