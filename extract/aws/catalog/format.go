@@ -39,8 +39,10 @@ type File struct {
 	NotApplicable []string `yaml:"not_applicable,omitempty"`
 	// Regions limits a regional service to regions by partition rule:
 	// globs, e.g. [us-east-1] for what lives there only.
-	Regions []string        `yaml:"regions,omitempty"`
-	Kinds   map[string]Kind `yaml:"kinds"`
+	Regions []string `yaml:"regions,omitempty"`
+	// Drop leaves members out of every kind that has them, by path.
+	Drop  []string        `yaml:"drop,omitempty"`
+	Kinds map[string]Kind `yaml:"kinds"`
 }
 
 // Limit is a request rate.
@@ -60,6 +62,10 @@ type Kind struct {
 	Doc string `yaml:"doc,omitempty"`
 	// Optional kinds are read only when they are asked for by name.
 	Optional bool `yaml:"optional,omitempty"`
+
+	// Scope and Regions are the kind's own, where the service's do not fit.
+	Scope   string   `yaml:"scope,omitempty"`
+	Regions []string `yaml:"regions,omitempty"`
 
 	// ForEach lists the kind once for each item of another kind of the same
 	// file, whose values are {parent.X}.
@@ -91,7 +97,7 @@ type Kind struct {
 	Details []Detail `yaml:"details,omitempty"`
 
 	// ID is a path in the item of the list call, or several. Their values,
-	// joined by "/", are the row's id.
+	// joined by "/", are the row's id; one that ends with "?" may be missing.
 	ID Strings `yaml:"id"`
 	// KeyScope says within what the id is unique: global, account or region;
 	// default is Scope.

@@ -1,0 +1,540 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/normalize"
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+// build checks and compiles the documents, service by service.
+func build(docs []*document) (*Catalogue, error) {
+	m := merge(docs)
+	problems := m.problems
+	names := m.services()
+	parts := make([]*serviceCompiler, len(names))
+	var wg sync.WaitGroup
+	limit := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		wg.Go(func() {
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			parts[i] = compileService(m, name)
+		})
+	}
+	wg.Wait()
+	c := &Catalogue{byName: map[string]*Entry{}}
+	for _, p := range parts {
+		problems = append(problems, p.problems...)
+		for _, k := range p.order {
+			c.entries = append(c.entries, k.entry)
+			c.byName[k.entry.Kind.Name] = k.entry
+		}
+		c.lists = append(c.lists, p.lists...)
+	}
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(c.entries, func(a, b *Entry) int { return strings.Compare(a.Kind.Name, b.Kind.Name) })
+	return c, nil
+}
+
+// serviceCompiler compiles the kinds of one service.
+type serviceCompiler struct {
+	m        *merged
+	svc      *api.Service
+	kinds    map[string]*kindCompiler
+	order    []*kindCompiler
+	lists    []*ListCall
+	problems Problems
+}
+
+func compileService(m *merged, name string) *serviceCompiler {
+	s := &serviceCompiler{m: m, kinds: map[string]*kindCompiler{}}
+	svc, err := api.Lookup(name)
+	if err != nil {
+		for _, f := range m.files {
+			if f.Service == name {
+				s.problems = append(s.problems, f.place("service").problem("", "service: %v", err))
+			}
+		}
+		return s
+	}
+	s.svc = svc
+	for _, f := range m.files {
+		if f.Service == name {
+			s.checkFile(f)
+		}
+	}
+	kinds, problems := m.ofService(name)
+	s.problems = append(s.problems, problems...)
+	for _, raw := range kinds {
+		k := &kindCompiler{s: s, raw: raw, svc: svc}
+		if raw.ForEach != "" {
+			if k.parent = s.kinds[raw.ForEach]; k.parent == nil {
+				continue // the parent's problem is reported
+			}
+		}
+		if k.compile() {
+			s.kinds[raw.name] = k
+			s.order = append(s.order, k)
+		}
+	}
+	for _, k := range s.order {
+		k.finish()
+	}
+	s.group()
+	return s
+}
+
+func (f *rawFile) place(key string) place {
+	if o, ok := f.fields[key]; ok {
+		return o.doc.place(o.node)
+	}
+	return f.doc.place(f.doc.root)
+}
+
+// checkFile checks what a file says about its service.
+func (s *serviceCompiler) checkFile(f *rawFile) {
+	fail := func(key, format string, args ...any) {
+		s.problems = append(s.problems, f.place(key).problem("", format, args...))
+	}
+	if f.Scope != "" && f.Scope != "region" && f.Scope != "account" {
+		fail("scope", "scope: %q is neither region nor account", f.Scope)
+	}
+	for _, op := range sortedKeys(f.Actions) {
+		o := f.fields["actions"]
+		if _, ok := s.svc.Operations[op]; !ok {
+			s.problems = append(s.problems, o.doc.place(o.doc.find(o.node, op)).problem("", "actions: %s has no operation %q%s", f.Service, op, didYouMean(op, operationNames(s.svc))))
+		}
+	}
+	if f.Limit != nil && f.Limit.Per != "" && f.Limit.Per != "region" && f.Limit.Per != "account" {
+		fail("limit", "limit: per: %q is neither region nor account", f.Limit.Per)
+	}
+}
+
+func operationNames(s *api.Service) []string { return sortedKeys(s.Operations) }
+
+// kindCompiler compiles one kind.
+type kindCompiler struct {
+	s      *serviceCompiler
+	raw    *rawKind
+	svc    *api.Service
+	parent *kindCompiler
+	entry  *Entry
+	calls  []*call
+	tags   *value
+	// used are values that are read whether or not they are columns.
+	used    []value
+	unified map[string]value // of pure paths, by unified column
+	keeps   []value
+	failed  bool
+}
+
+func (k *kindCompiler) fail(err error, path ...any) {
+	k.failed = true
+	k.s.problems = append(k.s.problems, k.raw.place(path...).problem(k.raw.name, "%v", err))
+}
+
+func (k *kindCompiler) failf(path []any, format string, args ...any) {
+	k.fail(fmt.Errorf(format, args...), path...)
+}
+
+var kindName = regexp.MustCompile(`^aws_[a-z0-9]+(_[a-z0-9]+)+$`)
+
+// compile reports what is wrong; it is false if nothing could be made of the kind.
+func (k *kindCompiler) compile() bool {
+	r := k.raw
+	if !kindName.MatchString(r.name) || len(r.name) > maxName {
+		k.failf(nil, "a kind's name is aws_<service>_<noun>, in lower case, at most %d bytes", maxName)
+	}
+	for _, f := range []struct{ key, val string }{{"list", r.List}, {"items", r.Items}, {"id", strings.Join(r.ID, "")}} {
+		if f.val == "" {
+			k.failf(nil, "lacks %s", f.key)
+		}
+	}
+	if r.List == "" || r.Items == "" {
+		return false
+	}
+	k.entry = &Entry{
+		Kind: &schema.Kind{
+			Name: r.name, Key: r.name, Cloud: "aws", Service: r.file.Service, Parent: r.ForEach, Renamed: r.Renamed,
+		},
+		Optional: r.Optional, File: r.at.file, Line: r.at.line, captures: map[string]int{},
+	}
+	if r.Key != "" {
+		k.entry.Kind.Key = r.Key
+	}
+	k.unified = map[string]value{}
+	if !k.list() {
+		return false
+	}
+	k.details()
+	k.conditions()
+	k.identity()
+	k.edges()
+	k.decide()
+	t := k.columns()
+	t.emit(k.entry)
+	k.base()
+	k.actions()
+	k.doc()
+	k.entry.Spec.Kind = k.entry.Kind
+	return true
+}
+
+// operation finds an operation, in the kind's service or another.
+func (k *kindCompiler) operation(service, name string, path ...any) (*api.Service, *api.Operation) {
+	svc := k.svc
+	if service != "" && service != k.raw.file.Service {
+		var err error
+		if svc, err = api.Lookup(service); err != nil {
+			k.fail(err, path...)
+			return nil, nil
+		}
+	}
+	op, ok := svc.Operations[name]
+	if !ok {
+		k.failf(path, "%s has no operation %q%s", svc.Name, name, didYouMean(name, operationNames(svc)))
+		return nil, nil
+	}
+	return svc, op
+}
+
+// list compiles the list call.
+func (k *kindCompiler) list() bool {
+	r, e := k.raw, k.entry
+	_, op := k.operation("", r.List, "list")
+	if op == nil {
+		return false
+	}
+	items, err := parsePath(r.Items)
+	if err != nil {
+		k.fail(err, "items")
+		return false
+	}
+	t, err := walk(op.Output, items)
+	if err != nil {
+		k.failf([]any{"items"}, "items %s: output of %s: %v", r.Items, op.Name, err)
+		return false
+	}
+	if t.shape.Type == "list" {
+		k.failf([]any{"items"}, "items %s: this is the list, its items are %s[]", r.Items, r.Items)
+		return false
+	}
+	c := k.call(op, k.svc)
+	c.items, c.item = items, t.shape
+	l := &ListCall{Service: r.file.Service, Op: op.Name, Headers: r.file.Headers, Regions: r.regions(), Account: r.scope() == "account",
+		AbsentOn: r.AbsentOn, GoneOn: r.GoneOn, NotApplicable: slices.Concat(r.file.NotApplicable, r.NotApplicable)}
+	if r.file.Limit != nil {
+		l.Limit = *r.file.Limit
+	}
+	if len(r.GoneOn) > 0 && k.parent == nil {
+		k.failf([]any{"gone_on"}, "gone_on says that a parent is gone: the kind is not listed for each of another")
+	}
+	pager, limit, size, errs := pagerOf(op, r.Page, true)
+	for _, err := range errs {
+		k.fail(err, "page")
+	}
+	l.Pager = pager
+	k.pageTokens(c, pager)
+	variants := r.Inputs
+	if len(variants) == 0 {
+		variants = []map[string]any{nil}
+	}
+	for i, v := range variants {
+		values := map[string]any{}
+		if limit != "" {
+			values[limit] = size
+		}
+		maps.Copy(values, r.Input)
+		maps.Copy(values, v)
+		in := compileInput(op, values, k.listVars, func(err error, path ...any) {
+			if _, ok := v[fmt.Sprint(path[0])]; ok {
+				k.fail(err, append([]any{"inputs", i}, path...)...)
+			} else {
+				k.fail(err, append([]any{"input"}, path...)...)
+			}
+		})
+		k.required(op, values, "list")
+		l.Inputs = append(l.Inputs, in)
+	}
+	l.Actions = k.iam(k.raw.file, k.svc, op, "list")
+	e.List = l
+	e.Spec.Sources = append(e.Spec.Sources, normalize.Source{Call: op.Name, Format: api.Format(k.svc), Wrap: api.Wrap(k.svc, op), Items: items})
+	if pager != nil {
+		e.Spec.Sources[0].Tokens = pager.Paths()
+	}
+	return true
+}
+
+func (r *rawKind) scope() string {
+	if r.Scope != "" {
+		return r.Scope
+	}
+	return r.file.Scope
+}
+
+func (r *rawKind) regions() []string {
+	if r.Regions != nil {
+		return r.Regions
+	}
+	return r.file.Regions
+}
+
+// call adds a source.
+func (k *kindCompiler) call(op *api.Operation, svc *api.Service) *call {
+	c := &call{index: len(k.calls), op: op, svc: svc, tokens: map[string]bool{}, owned: map[*normalize.Shape]bool{}}
+	c.shape = api.Normalize(svc, op)
+	if t := tokenMember(op.Output); t != "" {
+		c.tokens[t] = true
+	}
+	k.calls = append(k.calls, c)
+	return c
+}
+
+func (k *kindCompiler) pageTokens(c *call, p *Pager) {
+	if p == nil {
+		return
+	}
+	for _, path := range p.Paths() {
+		for _, s := range path {
+			c.tokens[s.Member] = true
+		}
+	}
+}
+
+// required checks that the members the description requires are given.
+func (k *kindCompiler) required(op *api.Operation, values map[string]any, path ...any) {
+	if op.Input == nil {
+		return
+	}
+	for _, name := range op.Input.Required {
+		if m := op.Input.Member(name); m != nil && m.IdempotencyTok {
+			continue
+		}
+		if _, ok := values[name]; !ok {
+			k.failf(path, "%s requires the input member %s", op.Name, name)
+		}
+	}
+}
+
+// listVars resolves the templates of the list call's input.
+func (k *kindCompiler) listVars(text string) (inputPart, error) {
+	if p, ok := scopeVar(text); ok {
+		return p, nil
+	}
+	e, err := parseExpr(text)
+	if err != nil {
+		return inputPart{}, err
+	}
+	if e.from != fromParent {
+		return inputPart{}, fmt.Errorf("unknown variable {%s}: a list call knows account, region, partition%s", text, map[bool]string{true: " and parent"}[k.parent != nil])
+	}
+	return k.parentVar(e)
+}
+
+func scopeVar(text string) (inputPart, bool) {
+	switch text {
+	case "account":
+		return inputPart{kind: varAccount}, true
+	case "region":
+		return inputPart{kind: varRegion}, true
+	case "partition":
+		return inputPart{kind: varPartition}, true
+	}
+	return inputPart{}, false
+}
+
+func (k *kindCompiler) parentVar(e expr) (inputPart, error) {
+	v, err := k.parentValue(e)
+	if err != nil {
+		return inputPart{}, err
+	}
+	return inputPart{kind: varParent, index: v.parent - 1}, nil
+}
+
+// detailVars resolves the templates of a detail's input.
+func (k *kindCompiler) detailVars(batch bool) resolver {
+	return func(text string) (inputPart, error) {
+		if p, ok := scopeVar(text); ok {
+			return p, nil
+		}
+		if text == "keys" {
+			if !batch {
+				return inputPart{}, fmt.Errorf("{keys} is for batches: give size, key, items and match")
+			}
+			return inputPart{kind: varKeys}, nil
+		}
+		e, err := parseExpr(text)
+		if err != nil {
+			return inputPart{}, err
+		}
+		if e.from == fromParent {
+			return k.parentVar(e)
+		}
+		if batch {
+			return inputPart{}, fmt.Errorf("{%s}: a batch knows {keys}, {parent}, {account}, {region} and {partition}, no single item", text)
+		}
+		v, err := k.itemValue(text)
+		if err != nil {
+			return inputPart{}, err
+		}
+		if v.tag == "" && scalarType(v.shape) == 0 {
+			return inputPart{}, fmt.Errorf("{%s} is a %s, not a scalar", text, v.shape.Type)
+		}
+		return inputPart{kind: varItem, index: k.capture(v)}, nil
+	}
+}
+
+// details compiles the detail calls.
+func (k *kindCompiler) details() {
+	for i, d := range k.raw.Details {
+		k.detail(i, d)
+	}
+}
+
+func (k *kindCompiler) detail(i int, d Detail) {
+	at := func(path ...any) []any { return append([]any{"details", i}, path...) }
+	svc, op := k.operation(d.Service, d.Call, at("call")...)
+	if op == nil {
+		return
+	}
+	c := k.call(op, svc)
+	c.as, c.none = d.As, d.Columns != nil && !*d.Columns
+	out := &DetailCall{Source: c.index, Service: svc.Name, Op: op.Name, AbsentOn: d.AbsentOn, GoneOn: d.GoneOn}
+	f := k.raw.file
+	if svc != k.svc {
+		f = k.s.m.fileOf(svc.Name)
+	}
+	if f != nil {
+		out.Headers, out.Account = f.Headers, f.Scope == "account"
+	}
+	src := normalize.Source{Call: op.Name, Format: api.Format(svc), Wrap: api.Wrap(svc, op)}
+	batch := d.Size > 0
+	path := func(name, text string, base *api.Shape) (normalize.Path, *api.Shape) {
+		if text == "" {
+			return nil, base
+		}
+		p, err := parsePath(text)
+		if err == nil {
+			var t target
+			if t, err = walk(base, p); err == nil {
+				return p, t.shape
+			}
+		}
+		k.failf(at(name), "%s %s: output of %s: %v", name, text, op.Name, err)
+		return nil, nil
+	}
+	if batch {
+		for _, need := range []struct{ name, val string }{{"key", d.Key}, {"items", d.Items}, {"match", d.Match}} {
+			if need.val == "" {
+				k.failf(at(), "a batch of %d lacks %s", d.Size, need.name)
+			}
+		}
+		src.Items, c.item = path("items", d.Items, op.Output)
+		if c.item != nil && d.Match != "" {
+			src.Match, _ = path("match", d.Match, c.item)
+		}
+		c.items = src.Items
+		if d.At != "" {
+			c.prefix, c.item = path("at", d.At, c.item)
+			c.items = slices.Concat(src.Items, c.prefix)
+		}
+		if d.Key != "" {
+			if v, err := k.itemValue(d.Key); err != nil {
+				k.fail(err, at("key")...)
+			} else {
+				out.Batch, out.Key = d.Size, k.capture(v)
+			}
+		}
+		if fl := d.Failures; fl != nil {
+			var s *api.Shape
+			src.Failures, s = path("failures", fl.Items, op.Output)
+			if s != nil && s.Type == "list" {
+				src.Failures, s = each(src.Failures), s.Elem
+			}
+			if s != nil {
+				src.FailureKey, _ = path("failures", fl.Key, s)
+				src.FailureCode, _ = path("failures", fl.Code, s)
+			}
+		}
+	} else {
+		for _, no := range []struct{ name, val string }{{"key", d.Key}, {"items", d.Items}, {"match", d.Match}} {
+			if no.val != "" {
+				k.failf(at(no.name), "%s is for batches: give size", no.name)
+			}
+		}
+		c.items, c.item = path("at", d.At, op.Output)
+		if slices.ContainsFunc(c.items, func(s normalize.Step) bool { return s.Each || s.Values || s.Keys }) {
+			src.Items = c.items
+		} else {
+			c.prefix = c.items
+		}
+	}
+	pager, limit, size, errs := pagerOf(op, d.Page, !batch)
+	for _, err := range errs {
+		k.fail(err, at("page")...)
+	}
+	out.Pager = pager
+	k.pageTokens(c, pager)
+	if pager != nil {
+		src.Tokens = pager.Paths()
+	}
+	values := map[string]any{}
+	if limit != "" {
+		values[limit] = size
+	}
+	maps.Copy(values, d.Input)
+	out.Input = compileInput(op, values, k.detailVars(batch), func(err error, path ...any) {
+		k.fail(err, at(append([]any{"input"}, path...)...)...)
+	})
+	k.required(op, values, at("call")...)
+	for _, p := range sortedKeys(d.When) {
+		if v, err := k.itemValue(p); err != nil {
+			k.fail(err, at("when", p)...)
+		} else {
+			out.When = append(out.When, Condition{k.capture(v), d.When[p], p})
+		}
+	}
+	out.Actions = k.iam(f, svc, op, at("call")...)
+	k.entry.Details = append(k.entry.Details, out)
+	k.entry.Spec.Sources = append(k.entry.Spec.Sources, src)
+}
+
+// conditions compiles only and when.
+func (k *kindCompiler) conditions() {
+	for _, p := range sortedKeys(k.raw.Only) {
+		if v, err := k.itemValue(p); err != nil {
+			k.fail(err, "only", p)
+		} else {
+			k.entry.Only = append(k.entry.Only, Condition{k.capture(v), k.raw.Only[p], p})
+		}
+	}
+	if len(k.raw.When) > 0 && k.parent == nil {
+		k.failf([]any{"when"}, "when is about a parent: the kind is not listed for each of another")
+		return
+	}
+	for _, p := range sortedKeys(k.raw.When) {
+		e, err := parseExpr(strings.TrimPrefix(p, "parent."))
+		var v value
+		if err == nil {
+			v, err = k.parentValue(e)
+		}
+		if err != nil {
+			k.fail(err, "when", p)
+			continue
+		}
+		k.entry.When = append(k.entry.When, Condition{v.parent - 1, k.raw.When[p], p})
+	}
+	if k.parent != nil {
+		k.entry.Parent = k.parent.entry
+	}
+}

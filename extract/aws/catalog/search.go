@@ -1,0 +1,119 @@
+package catalog
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Names are the names of all kinds, sorted.
+func (c *Catalogue) Names() []string {
+	out := make([]string, len(c.entries))
+	for i, e := range c.entries {
+		out[i] = e.Kind.Name
+	}
+	return out
+}
+
+// Select returns the kinds that only names, all but the optional ones if it
+// is empty, without those that skip names. Each is a kind (aws_ec2_instance),
+// a glob (aws_ec2_*), a service (ec2) or a noun (instance). One that names no
+// kind is an error.
+func (c *Catalogue) Select(only, skip []string) ([]*Entry, error) {
+	var out []*Entry
+	if len(only) == 0 {
+		for _, e := range c.entries {
+			if !e.Optional {
+				out = append(out, e)
+			}
+		}
+	}
+	for _, p := range only {
+		es, err := c.match(p)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range es {
+			// A glob or a service does not ask for an optional kind by name.
+			if !slices.Contains(out, e) && (!e.Optional || len(es) == 1) {
+				out = append(out, e)
+			}
+		}
+	}
+	for _, p := range skip {
+		es, err := c.match(p)
+		if err != nil {
+			return nil, err
+		}
+		out = slices.DeleteFunc(out, func(e *Entry) bool { return slices.Contains(es, e) })
+	}
+	slices.SortFunc(out, func(a, b *Entry) int { return strings.Compare(a.Kind.Name, b.Kind.Name) })
+	return out, nil
+}
+
+// match are the kinds that a name, glob, service or noun names.
+func (c *Catalogue) match(p string) ([]*Entry, error) {
+	if e, ok := c.byName[p]; ok {
+		return []*Entry{e}, nil
+	}
+	if strings.ContainsAny(p, "*?[") {
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fmt.Errorf("kinds %q: the glob is malformed", p)
+		}
+	}
+	var out []*Entry
+	for _, e := range c.entries {
+		glob, _ := path.Match(p, e.Kind.Name)
+		if glob || p == e.Kind.Service || p == prefixOf(e.Kind.Name) || p == nounOf(e.Kind.Name) || slices.Contains(e.Kind.Renamed, p) {
+			out = append(out, e)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no kind, service or glob %q%s", p, didYouMean(p, c.words()))
+	}
+	return out, nil
+}
+
+// Search returns the kinds whose name matches a glob, or has the word in its
+// name or in its description; those with it in the name come first.
+func (c *Catalogue) Search(word string) []*Entry {
+	if es, err := c.match(word); err == nil {
+		return es
+	}
+	word = strings.ToLower(word)
+	var name, doc []*Entry
+	for _, e := range c.entries {
+		switch {
+		case strings.Contains(e.Kind.Name, word):
+			name = append(name, e)
+		case strings.Contains(strings.ToLower(e.Kind.Doc), word):
+			doc = append(doc, e)
+		}
+	}
+	return append(name, doc...)
+}
+
+// words are what a user may name kinds by.
+func (c *Catalogue) words() []string {
+	seen := map[string]bool{}
+	for _, e := range c.entries {
+		for _, w := range []string{e.Kind.Name, e.Kind.Service, nounOf(e.Kind.Name)} {
+			seen[w] = true
+		}
+	}
+	return sortedKeys(seen)
+}
+
+// prefixOf is the service as it stands in a kind's name.
+func prefixOf(kind string) string {
+	_, rest, _ := strings.Cut(kind, "_")
+	service, _, _ := strings.Cut(rest, "_")
+	return service
+}
+
+func nounOf(kind string) string {
+	_, rest, _ := strings.Cut(kind, "_")
+	_, noun, _ := strings.Cut(rest, "_")
+	return noun
+}

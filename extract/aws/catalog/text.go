@@ -1,0 +1,69 @@
+package catalog
+
+import (
+	"encoding/json"
+	"html"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	tags      = regexp.MustCompile(`<[^>]*>`)
+	abbrevs   = []string{"e.g.", "i.e.", "etc.", "vs.", "Inc.", "approx.", "U.S.", "min.", "max."}
+	maxDoc    = 300
+	docBreaks = strings.NewReplacer("</p>", ". ", "</li>", ", ", "\n", " ")
+)
+
+// FirstSentence makes one line of plain text of a description: its first
+// sentence, without mark-up.
+func FirstSentence(doc string) string {
+	if doc == "" {
+		return ""
+	}
+	if i := strings.Index(doc, "</p>"); i > 0 && strings.TrimSpace(tags.ReplaceAllString(doc[:i], "")) != "" {
+		doc = doc[:i]
+	}
+	s := html.UnescapeString(tags.ReplaceAllString(docBreaks.Replace(doc), ""))
+	s = strings.Join(strings.Fields(s), " ")
+	for i := range len(s) {
+		if s[i] != '.' || i+1 < len(s) && s[i+1] != ' ' {
+			continue
+		}
+		if i+2 < len(s) && unicode.IsLower(rune(s[i+2])) {
+			continue
+		}
+		abbrev := false
+		for _, a := range abbrevs {
+			abbrev = abbrev || strings.HasSuffix(s[:i+1], a)
+		}
+		if !abbrev {
+			s = s[:i+1]
+			break
+		}
+	}
+	if len(s) > maxDoc {
+		cut := strings.LastIndexByte(s[:maxDoc], ' ')
+		if cut < maxDoc/2 {
+			cut = maxDoc
+			for cut > 0 && s[cut]&0xC0 == 0x80 {
+				cut--
+			}
+		}
+		s = strings.TrimRight(s[:cut], " ,;:") + "..."
+	}
+	s = strings.TrimSuffix(s, ":")
+	if s != "" && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") && !strings.HasSuffix(s, "!") {
+		s += "."
+	}
+	return s
+}
+
+// canonical is JSON with sorted keys.
+func canonical(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("catalog: " + err.Error())
+	}
+	return string(b)
+}
