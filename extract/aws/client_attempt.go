@@ -3,6 +3,8 @@ package aws
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +27,8 @@ type call struct {
 	target   *target
 	endpoint endpoint
 	skew     time.Duration // to sign the next attempt with
+	body     []byte        // of the request
+	hash     string        // of that
 	attempts int
 	response *Response
 	// credentials are the last attempt's, to be masked in what it brought.
@@ -45,6 +49,9 @@ func (c *Client) send(ctx context.Context, op *operation, r Request, req *smithy
 	req.Header.Set("User-Agent", c.opts.UserAgent)
 	req.Header.Set("Amz-Sdk-Invocation-Id", uuid.NewString())
 	k := &call{c: c, op: op, r: r, target: t, endpoint: ep, skew: time.Duration(t.skew.Load())}
+	if req, err = k.detach(req); err != nil {
+		return nil, err
+	}
 	_, _, err = t.attempts.HandleFinalize(ctx, middleware.FinalizeInput{Request: req}, middleware.FinalizeHandlerFunc(k.attempt))
 	if err == nil {
 		k.response.Attempts = k.attempts
@@ -106,9 +113,9 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 	actx, cancel := context.WithTimeout(ctx, k.c.opts.AttemptTimeout)
 	defer cancel()
 	req := in.Request.(*smithyhttp.Request)
-	hreq := req.Build(actx)
+	hreq := k.build(actx, req)
 	if k.op.signed() {
-		if err := k.c.sign(actx, hreq, req, k, time.Now().Add(k.skew)); err != nil {
+		if err := k.sign(actx, hreq, time.Now().Add(k.skew)); err != nil {
 			return out, md, fail(classCredentials, err)
 		}
 	}
@@ -163,6 +170,30 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		buf: buf, pool: &k.c.bodies,
 	}
 	return out, md, nil
+}
+
+// detach takes the body out of the request, so that every attempt reads its
+// own: the transport may still be reading one that has failed.
+func (k *call) detach(req *smithyhttp.Request) (*smithyhttp.Request, error) {
+	if s := req.GetStream(); s != nil {
+		var err error
+		if k.body, err = io.ReadAll(s); err != nil {
+			return nil, err
+		}
+	}
+	sum := sha256.Sum256(k.body)
+	k.hash = hex.EncodeToString(sum[:])
+	return req.SetStream(http.NoBody)
+}
+
+func (k *call) build(ctx context.Context, req *smithyhttp.Request) *http.Request {
+	hreq := req.Build(ctx)
+	hreq.ContentLength = int64(len(k.body))
+	if len(k.body) > 0 {
+		hreq.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(k.body)), nil }
+		hreq.Body, _ = hreq.GetBody()
+	}
+	return hreq
 }
 
 // judge returns the error that an answer is, or nil.

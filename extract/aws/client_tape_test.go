@@ -3,6 +3,8 @@ package aws
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,7 +58,7 @@ func (m *memory) all() string {
 
 func newTLSServer(t *testing.T) string {
 	s := httptest.NewUnstartedServer(text(""))
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s.URL

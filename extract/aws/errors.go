@@ -57,8 +57,11 @@ const (
 
 func (e *APIError) Error() string {
 	var b strings.Builder
-	if e.Account != "" || e.Region != "" {
+	switch {
+	case e.Account != "":
 		fmt.Fprintf(&b, "in %s/%s: ", e.Account, e.Region)
+	case e.Region != "":
+		fmt.Fprintf(&b, "in %s: ", e.Region)
 	}
 	fmt.Fprintf(&b, "%s %s: ", e.Service, e.Operation)
 	switch {

@@ -18,22 +18,22 @@ const globalRegion = "global"
 // Regions are the account's regions to read, sorted: those that match the
 // patterns (the account's own if there are none) and that are enabled. If the
 // account may not be asked which are, they are the ones that every account of
-// the partition has, and the problem says so.
-func (c *Client) Regions(ctx context.Context, a *Account, patterns ...string) ([]string, *schema.Problem, error) {
+// the partition has, and the problem says so. off are regions asked for by
+// name that the account has not enabled.
+func (c *Client) Regions(ctx context.Context, a *Account, patterns ...string) (on, off []string, problem *schema.Problem, err error) {
 	if len(patterns) == 0 {
 		patterns = a.Regions
 	}
 	for _, p := range patterns {
 		if _, err := path.Match(p, ""); err != nil {
-			return nil, nil, fmt.Errorf("aws: region pattern %q: %w", p, err)
+			return nil, nil, nil, fmt.Errorf("aws: region pattern %q: %w", p, err)
 		}
 	}
 	enabled, err := c.enabledRegions(ctx, a)
-	var problem *schema.Problem
 	if err != nil {
 		var e *APIError
 		if !errors.As(err, &e) || e.Credentials() {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		enabled = defaultRegions(a.Partition)
 		for _, p := range patterns {
@@ -48,23 +48,26 @@ func (c *Client) Regions(ctx context.Context, a *Account, patterns ...string) ([
 	}
 	if len(patterns) == 0 {
 		slices.Sort(enabled)
-		return enabled, problem, nil
+		return enabled, nil, problem, nil
 	}
-	var regions []string
 	for _, p := range patterns {
 		matched := false
 		for _, r := range enabled {
 			if ok, _ := path.Match(p, r); ok {
 				matched = true
-				regions = append(regions, r)
+				on = append(on, r)
 			}
 		}
 		if !matched && !isGlob(p) {
-			return nil, problem, fmt.Errorf("aws: region %q is not enabled in account %s, whose regions are %s", p, a.ID, strings.Join(enabled, ", "))
+			off = append(off, p)
 		}
 	}
-	slices.Sort(regions)
-	return slices.Compact(regions), problem, nil
+	if len(on) == 0 {
+		return nil, nil, problem, fmt.Errorf("none of the regions asked for (%s) is enabled in account %s, whose regions are %s",
+			strings.Join(patterns, ", "), a.ID, strings.Join(enabled, ", "))
+	}
+	slices.Sort(on)
+	return slices.Compact(on), off, problem, nil
 }
 
 func (c *Client) enabledRegions(ctx context.Context, a *Account) ([]string, error) {
