@@ -16,6 +16,9 @@ import (
 type Origin struct {
 	Scope     schema.Scope // Account and Region are the reader's
 	Partition string       // of the cloud: aws, aws-cn
+	// Parent are the values that Expr.Parent takes: what was captured of the
+	// item that the kind is listed for; "" is none.
+	Parent []string
 }
 
 // DocState says what became of a detail call for a row.
@@ -42,8 +45,14 @@ type Doc struct {
 	Header http.Header
 }
 
-// Builder collects the rows of a scope until Flush. It is for one goroutine at
-// a time and is used again for the next batch and the next scope.
+// scopeRun are rows of one scope: all from first to the next run.
+type scopeRun struct {
+	first int
+	id    string
+}
+
+// Builder collects rows until Flush. It is for one goroutine at a time and is
+// used again for the next batch.
 type Builder struct {
 	walker
 	mem    memory.Allocator
@@ -51,7 +60,8 @@ type Builder struct {
 	manual bool // Append opens and closes the row
 	rows   int
 
-	ids, hashes []byte // 16 bytes a row
+	scopes      []scopeRun // of the rows, in order
+	ids, hashes []byte     // 16 bytes a row
 	edgeFrom    []int32
 	edgeDecl    []int32
 	edgeText    []byte
@@ -84,13 +94,17 @@ func (p *Plan) newColumns() []column {
 	return cols
 }
 
-// Begin says where the rows that follow are read. It panics if rows of the
-// last origin were not flushed: a batch is of one scope.
+// Begin says where the rows that follow are read. Rows of another parent may
+// be pending, not of another account or region: it panics then.
 func (b *Builder) Begin(o Origin) {
-	if b.rows > 0 {
+	if b.rows > 0 && (o.Scope.Account != b.origin.Scope.Account || o.Scope.Region != b.origin.Scope.Region) {
 		panic("normalize: Begin before Flush")
 	}
-	b.origin = o
+	if n := len(b.scopes); n > 0 && b.scopes[n-1].first == b.rows {
+		b.scopes = b.scopes[:n-1]
+	}
+	b.scopes = append(b.scopes, scopeRun{b.rows, o.Scope.ID()})
+	b.origin, b.parent = o, o.Parent
 }
 
 // Page appends the rows of a page of the list call, all or none: a body that
@@ -268,7 +282,7 @@ func (b *Builder) Flush() *schema.Batch {
 		case schema.ColCloud:
 			cols[i] = b.constant(p.spec.Kind.Cloud)
 		case schema.ColScope:
-			cols[i] = b.constant(b.origin.Scope.ID())
+			cols[i] = b.scopeIDs()
 		default:
 			cols[i] = b.cols[i].array(b.mem, b.rows)
 		}
@@ -282,11 +296,32 @@ func (b *Builder) Flush() *schema.Batch {
 	}
 	b.rows = 0
 	b.truncate(0)
+	b.scopes = append(b.scopes[:0], scopeRun{0, b.origin.Scope.ID()})
 	return out
 }
 
 func (b *Builder) uuids(v []byte) arrow.Array {
 	return makeArray(schema.UUID.Arrow(), b.rows, 0, []*memory.Buffer{nil, buffer(b.mem, v)}, nil)
+}
+
+// scopeIDs is the column _scope.
+func (b *Builder) scopeIDs() arrow.Array {
+	if len(b.scopes) == 1 {
+		return b.constant(b.scopes[0].id)
+	}
+	out := array.NewStringBuilder(b.mem)
+	defer out.Release()
+	out.Reserve(b.rows)
+	for i, s := range b.scopes {
+		end := b.rows
+		if i+1 < len(b.scopes) {
+			end = b.scopes[i+1].first
+		}
+		for range end - s.first {
+			out.Append(s.id)
+		}
+	}
+	return out.NewArray()
 }
 
 // constant is a column with the same text in every row.

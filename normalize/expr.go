@@ -10,6 +10,7 @@ import (
 type expr struct {
 	slot       int32
 	tag        string // instead of a slot
+	parent     int    // instead of a slot: the parent's value, from 1
 	transforms []Transform
 	place      *place // where its path ends, nil for tags and headers
 }
@@ -52,13 +53,15 @@ func (c *compiler) expr(e Expr, split bool) (expr, error) {
 	if err := c.checkSource(e.Source); err != nil {
 		return expr{}, err
 	}
-	x := expr{tag: e.Tag, transforms: e.Transforms}
+	x := expr{tag: e.Tag, parent: e.Parent, transforms: e.Transforms}
 	for _, t := range e.Transforms {
 		if err := t.check(); err != nil {
 			return x, err
 		}
 	}
 	switch {
+	case e.Parent > 0:
+		return x, nil
 	case e.Tag != "":
 		if c.p.spec.Tags == nil {
 			return x, fmt.Errorf("tag:%s: the kind has no tags", e.Tag)
@@ -219,7 +222,11 @@ func (t Transform) check() error {
 // values appends the values of an expression.
 func (w *walker) values(dst []value, e *expr) []value {
 	from := len(dst)
-	if e.tag != "" {
+	if e.parent > 0 {
+		if v := parentValue(w.parent, e.parent); v != "" {
+			dst = append(dst, value{b: []byte(v)})
+		}
+	} else if e.tag != "" {
 		if v, ok := w.tag(e.tag); ok {
 			dst = append(dst, value{b: v})
 		}
@@ -232,6 +239,14 @@ func (w *walker) values(dst []value, e *expr) []value {
 		dst = w.transform(dst, from, &e.transforms[i])
 	}
 	return dst
+}
+
+// parentValue is the nth of the parent's values, from 1, "" for none.
+func parentValue(values []string, n int) string {
+	if n > len(values) {
+		return ""
+	}
+	return values[n-1]
 }
 
 // transform applies a transform to the values from from on.

@@ -16,6 +16,9 @@ func (w *walker) jsonValue(n *node, i int) int {
 		return w.jsonSkip(i)
 	}
 	w.enter(n, i)
+	if i < len(w.b) && (w.b[i] == '[' && n.kind == listNode || w.b[i] == '{' && n.kind == mapNode) {
+		w.touch(n)
+	}
 	start := len(w.jbuf)
 	end := w.jsonPlain(n, i)
 	if end >= 0 {

@@ -60,7 +60,8 @@ func (it Item) ID(o Origin) (_ [16]byte, ok bool) {
 	k := it.plan.captures
 	var id strings.Builder
 	for i := range it.plan.id {
-		if len(it.vals[k]) == 0 || it.vals[k][0] == "" {
+		v := it.first(k, &it.plan.id[i], &o)
+		if v == "" {
 			if it.plan.spec.ID[i].Optional {
 				k++
 				continue
@@ -70,7 +71,7 @@ func (it Item) ID(o Origin) (_ [16]byte, ok bool) {
 		if id.Len() > 0 {
 			id.WriteByte('/')
 		}
-		id.WriteString(it.vals[k][0])
+		id.WriteString(v)
 		k++
 	}
 	account, region := o.Scope.Account, o.Scope.Region

@@ -174,8 +174,11 @@ func (w *walker) columnOf(n *node) int32 {
 			return schema.ColTags
 		}
 	}
-	if len(n.columns) > 0 {
+	switch {
+	case len(n.columns) > 0:
 		return n.columns[0]
+	case len(n.touch) > 0:
+		return n.touch[0]
 	}
 	return -1
 }
@@ -374,12 +377,15 @@ func isNumber(b []byte) bool {
 	return i == len(b)
 }
 
-// enter begins a value of a special node. It reports whether the value is a
-// row or an item of its own, to be ended by leave.
-func (w *walker) enter(n *node, from int) {
+// touch makes the columns present that a list or map on their path fills.
+func (w *walker) touch(n *node) {
 	for _, c := range n.touch {
 		w.cols[c].touch()
 	}
+}
+
+// enter begins a value of a special node, which leave ends.
+func (w *walker) enter(n *node, from int) {
 	if n.level > 0 {
 		w.resetLevel(n.level - 1)
 	}

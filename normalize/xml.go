@@ -140,6 +140,7 @@ func (w *walker) xmlValue(n *node, t tag) int {
 		return w.xmlPlain(n, t)
 	}
 	w.enter(n, t.from)
+	w.touch(n)
 	start := len(w.jbuf)
 	end := w.xmlPlain(n, t)
 	if end >= 0 {
@@ -288,9 +289,7 @@ func (w *walker) endMember(f *field, from int) {
 
 // xmlFlat reads an element of a flat list or an entry of a flat map.
 func (w *walker) xmlFlat(n *node, f *field, k int32, c tag) int {
-	for _, col := range f.node.touch {
-		w.cols[col].touch()
-	}
+	w.touch(f.node)
 	base := len(w.segs)
 	from := len(w.jbuf)
 	var i int
