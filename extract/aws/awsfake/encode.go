@@ -1,0 +1,451 @@
+package awsfake
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"math"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+)
+
+// plain makes []any and map[string]any of other slices and maps.
+func plain(v any) any {
+	switch v := v.(type) {
+	case nil, string, bool, int, int64, float64, time.Time, []byte, []any, map[string]any:
+		return v
+	}
+	rv := reflect.ValueOf(v)
+	switch rv.Kind() {
+	case reflect.Slice:
+		l := make([]any, rv.Len())
+		for i := range l {
+			l[i] = rv.Index(i).Interface()
+		}
+		return l
+	case reflect.Map:
+		m := map[string]any{}
+		for it := rv.MapRange(); it.Next(); {
+			m[it.Key().String()] = it.Value().Interface()
+		}
+		return m
+	}
+	return v
+}
+
+// success writes an output in the protocol of the service.
+func success(r *Request, out map[string]any) (*response, error) {
+	res := &response{status: 200, header: http.Header{}}
+	res.header.Set("Content-Type", contentType(r))
+	shape := r.op.Output
+	if shape == nil {
+		shape = &api.Shape{Type: "structure"}
+	}
+	for name := range out {
+		if shape.Member(name) == nil {
+			return nil, fmt.Errorf("%s has no %s", shape.Name, name)
+		}
+	}
+	e := encoder{protocol: r.svc.Protocol}
+	var err error
+	switch r.svc.Protocol {
+	case "json":
+		res.body, err = e.json(shape, out)
+	case "smithy-rpc-v2-cbor":
+		res.header.Set("smithy-protocol", "rpc-v2-cbor")
+		var doc any
+		if doc, err = e.value(shape, out, ""); err == nil {
+			res.body = appendCBOR(nil, doc)
+		}
+	case "ec2":
+		e.open(r.Operation+"Response", r.svc.XMLNamespace)
+		e.buf.WriteString("<requestId>0</requestId>")
+		err = e.structure(shape, out)
+		e.close(r.Operation + "Response")
+		res.body = e.buf.Bytes()
+	case "query":
+		e.open(r.Operation+"Response", r.svc.XMLNamespace)
+		if r.op.ResultWrapper != "" {
+			e.open(r.op.ResultWrapper, "")
+		}
+		err = e.structure(shape, out)
+		if r.op.ResultWrapper != "" {
+			e.close(r.op.ResultWrapper)
+		}
+		e.buf.WriteString("<ResponseMetadata><RequestId>0</RequestId></ResponseMetadata>")
+		e.close(r.Operation + "Response")
+		res.body = e.buf.Bytes()
+	default:
+		err = e.rest(r, shape, out, res)
+	}
+	return res, err
+}
+
+type encoder struct {
+	protocol string
+	buf      bytes.Buffer
+}
+
+// rest writes headers, the status and the body.
+func (e *encoder) rest(r *Request, shape *api.Shape, out map[string]any, res *response) error {
+	for i := range shape.Members {
+		m := &shape.Members[i]
+		v := plain(out[m.Name])
+		if v == nil {
+			continue
+		}
+		switch m.Location {
+		case "header":
+			text, err := e.text(m.Shape, v, first(m.TimestampFormat, m.Shape.TimestampFormat, "rfc822"))
+			if err != nil {
+				return fmt.Errorf("%s: %w", m.Name, err)
+			}
+			res.header.Set(wire(m), text)
+		case "headers":
+			for k, x := range v.(map[string]any) {
+				res.header.Set(wire(m)+k, fmt.Sprint(x))
+			}
+		case "statusCode":
+			code, err := strconv.Atoi(fmt.Sprint(v))
+			if err != nil {
+				return err
+			}
+			res.status = code
+		}
+	}
+	xmlBody := r.svc.Protocol == "rest-xml"
+	p := shape.Member(shape.Payload)
+	if p == nil {
+		var err error
+		if !xmlBody {
+			res.body, err = e.json(shape, out)
+			return err
+		}
+		if r.Op() == "s3.GetBucketLocation" {
+			// The only member is the root itself.
+			e.buf.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+			e.open("LocationConstraint", namespace(r.svc))
+			if v := out["LocationConstraint"]; v != nil {
+				_ = xml.EscapeText(&e.buf, []byte(fmt.Sprint(v)))
+			}
+			e.close("LocationConstraint")
+		} else {
+			err = e.document(first(shape.LocationName, shape.Name), namespace(r.svc), shape, out)
+		}
+		res.body = e.buf.Bytes()
+		return err
+	}
+	v := plain(out[p.Name])
+	if v == nil {
+		return nil
+	}
+	switch p.Shape.Type {
+	case "blob", "string":
+		res.header.Set("Content-Type", "application/octet-stream")
+		if b, ok := v.([]byte); ok {
+			res.body = b
+		} else {
+			res.body = []byte(fmt.Sprint(v))
+		}
+		return nil
+	}
+	m, ok := v.(map[string]any)
+	if !ok && !p.Shape.Document {
+		return fmt.Errorf("%s is %T, not a map", p.Name, v)
+	}
+	var err error
+	if !xmlBody {
+		res.body, err = e.json(p.Shape, v)
+		return err
+	}
+	err = e.document(first(p.LocationName, p.Shape.LocationName, p.Shape.Name), first(p.XMLNamespace, namespace(r.svc)), p.Shape, m)
+	res.body = e.buf.Bytes()
+	return err
+}
+
+// namespace is the XML namespace of a service's answers, which some
+// descriptions do not give.
+func namespace(svc *api.Service) string {
+	switch svc.Name {
+	case "s3":
+		return "http://s3.amazonaws.com/doc/" + svc.APIVersion + "/"
+	case "s3control":
+		return "http://awss3control.amazonaws.com/doc/" + svc.APIVersion + "/"
+	case "cloudfront":
+		return "http://cloudfront.amazonaws.com/doc/" + svc.APIVersion + "/"
+	case "route53":
+		return "https://route53.amazonaws.com/doc/" + svc.APIVersion + "/"
+	}
+	return svc.XMLNamespace
+}
+
+func (e *encoder) document(root, namespace string, s *api.Shape, v map[string]any) error {
+	e.buf.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+	e.open(root, namespace)
+	err := e.structure(s, v)
+	e.close(root)
+	return err
+}
+
+func first(names ...string) string {
+	for _, n := range names {
+		if n != "" {
+			return n
+		}
+	}
+	return ""
+}
+
+func (e *encoder) json(s *api.Shape, v any) ([]byte, error) {
+	doc, err := e.value(s, v, "")
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err = enc.Encode(doc)
+	return bytes.TrimSpace(b.Bytes()), err
+}
+
+// value makes the JSON (or CBOR) document of a value.
+func (e *encoder) value(s *api.Shape, v any, format string) (any, error) {
+	v = plain(v)
+	if v == nil || s.Document {
+		return v, nil
+	}
+	switch s.Type {
+	case "structure":
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s is %T, not a map", s.Name, v)
+		}
+		out := map[string]any{}
+		for name, x := range m {
+			mem := s.Member(name)
+			if mem == nil {
+				return nil, fmt.Errorf("%s has no %s", s.Name, name)
+			}
+			if x == nil || mem.Location != "" || mem.Shape.EventStream {
+				continue
+			}
+			y, err := e.value(mem.Shape, x, mem.TimestampFormat)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			out[wire(mem)] = y
+		}
+		return out, nil
+	case "list":
+		l, ok := v.([]any)
+		if !ok {
+			return nil, fmt.Errorf("%s is %T, not a list", s.Name, v)
+		}
+		out := make([]any, len(l))
+		for i, x := range l {
+			var err error
+			if out[i], err = e.value(s.Elem, x, ""); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case "map":
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s is %T, not a map", s.Name, v)
+		}
+		out := map[string]any{}
+		for k, x := range m {
+			var err error
+			if out[k], err = e.value(s.Value, x, ""); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case "timestamp":
+		t, ok := v.(time.Time)
+		if !ok {
+			return nil, fmt.Errorf("%s is %T, not a time", s.Name, v)
+		}
+		if e.protocol == "smithy-rpc-v2-cbor" {
+			return t, nil
+		}
+		format = first(format, s.TimestampFormat, "unixTimestamp")
+		if format == "unixTimestamp" {
+			return json.Number(epoch(t)), nil
+		}
+		return e.text(s, t, format)
+	case "blob":
+		if b, ok := v.([]byte); ok && e.protocol != "smithy-rpc-v2-cbor" {
+			return base64.StdEncoding.EncodeToString(b), nil
+		}
+	case "float", "double":
+		if f, ok := v.(float64); ok && e.protocol != "smithy-rpc-v2-cbor" && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			return e.text(s, f, "")
+		}
+	}
+	return v, nil
+}
+
+// epoch writes seconds with the milliseconds that there are.
+func epoch(t time.Time) string {
+	return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', -1, 64)
+}
+
+// text writes a scalar for XML and headers.
+func (e *encoder) text(s *api.Shape, v any, format string) (string, error) {
+	switch v := v.(type) {
+	case time.Time:
+		switch format {
+		case "rfc822":
+			return v.UTC().Format(http.TimeFormat), nil
+		case "unixTimestamp":
+			return epoch(v), nil
+		}
+		return v.UTC().Format("2006-01-02T15:04:05.999Z"), nil
+	case []byte:
+		return base64.StdEncoding.EncodeToString(v), nil
+	case float64:
+		switch {
+		case math.IsInf(v, 1):
+			return "Infinity", nil
+		case math.IsInf(v, -1):
+			return "-Infinity", nil
+		}
+		return strconv.FormatFloat(v, 'g', -1, 64), nil
+	case []any:
+		var parts []string
+		for _, x := range v {
+			t, err := e.text(s.Elem, x, format)
+			if err != nil {
+				return "", err
+			}
+			parts = append(parts, t)
+		}
+		return strings.Join(parts, ","), nil
+	case map[string]any:
+		return "", fmt.Errorf("%s is a map, not %s", s.Name, s.Type)
+	}
+	return fmt.Sprint(v), nil
+}
+
+func (e *encoder) open(name, namespace string) {
+	e.buf.WriteByte('<')
+	e.buf.WriteString(name)
+	if namespace != "" {
+		e.buf.WriteString(` xmlns="` + namespace + `"`)
+	}
+	e.buf.WriteByte('>')
+}
+
+func (e *encoder) close(name string) {
+	e.buf.WriteString("</" + name + ">")
+}
+
+// structure writes the members of a structure as elements.
+func (e *encoder) structure(s *api.Shape, v map[string]any) error {
+	for name := range v {
+		if s.Member(name) == nil {
+			return fmt.Errorf("%s has no %s", s.Name, name)
+		}
+	}
+	for i := range s.Members {
+		m := &s.Members[i]
+		x := plain(v[m.Name])
+		if x == nil || m.Location != "" || m.XMLAttribute {
+			continue
+		}
+		name := wire(m)
+		flat := m.Flat || m.Shape.Flat
+		if flat && m.Shape.ElemName != "" {
+			name = m.Shape.ElemName
+		}
+		if err := e.element(name, m.Shape, x, first(m.TimestampFormat, m.Shape.TimestampFormat), flat); err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+func (e *encoder) element(name string, s *api.Shape, v any, format string, flat bool) error {
+	v = plain(v)
+	switch s.Type {
+	case "structure":
+		m, ok := v.(map[string]any)
+		if !ok {
+			return fmt.Errorf("%s is %T, not a map", s.Name, v)
+		}
+		e.buf.WriteString("<" + name)
+		for i := range s.Members {
+			if a := &s.Members[i]; a.XMLAttribute && m[a.Name] != nil {
+				e.buf.WriteString(` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" ` + wire(a) + `="`)
+				_ = xml.EscapeText(&e.buf, []byte(fmt.Sprint(m[a.Name])))
+				e.buf.WriteByte('"')
+			}
+		}
+		e.buf.WriteByte('>')
+		err := e.structure(s, m)
+		e.close(name)
+		return err
+	case "list":
+		l, ok := v.([]any)
+		if !ok {
+			return fmt.Errorf("%s is %T, not a list", s.Name, v)
+		}
+		elem := first(s.ElemName, "member")
+		if flat {
+			elem = name
+		} else {
+			e.open(name, "")
+		}
+		for _, x := range l {
+			if err := e.element(elem, s.Elem, x, s.Elem.TimestampFormat, false); err != nil {
+				return err
+			}
+		}
+		if !flat {
+			e.close(name)
+		}
+		return nil
+	case "map":
+		m, ok := v.(map[string]any)
+		if !ok {
+			return fmt.Errorf("%s is %T, not a map", s.Name, v)
+		}
+		entry := "entry"
+		if flat {
+			entry = name
+		} else {
+			e.open(name, "")
+		}
+		for _, k := range sorted(m) {
+			e.open(entry, "")
+			if err := e.element(first(s.KeyName, "key"), s.Key, k, "", false); err != nil {
+				return err
+			}
+			if err := e.element(first(s.ValName, "value"), s.Value, m[k], s.Value.TimestampFormat, false); err != nil {
+				return err
+			}
+			e.close(entry)
+		}
+		if !flat {
+			e.close(name)
+		}
+		return nil
+	}
+	text, err := e.text(s, v, format)
+	if err != nil {
+		return err
+	}
+	e.open(name, "")
+	_ = xml.EscapeText(&e.buf, []byte(text))
+	e.close(name)
+	return nil
+}
