@@ -183,6 +183,9 @@ func (k *kindCompiler) compile() bool {
 	k.decide()
 	t := k.columns()
 	t.emit(k.entry)
+	for _, c := range t.cols {
+		k.used = append(k.used, c.value)
+	}
 	k.base()
 	k.actions()
 	k.doc()
@@ -442,6 +445,7 @@ func (k *kindCompiler) detail(i int, d Detail) {
 		src.Items, c.item = path("items", d.Items, op.Output)
 		if c.item != nil && d.Match != "" {
 			src.Match, _ = path("match", d.Match, c.item)
+			c.reads = append(c.reads, slices.Concat(src.Items, src.Match))
 		}
 		c.items = src.Items
 		if d.At != "" {
@@ -464,6 +468,7 @@ func (k *kindCompiler) detail(i int, d Detail) {
 			if s != nil {
 				src.FailureKey, _ = path("failures", fl.Key, s)
 				src.FailureCode, _ = path("failures", fl.Code, s)
+				c.reads = append(c.reads, slices.Concat(src.Failures, src.FailureKey), slices.Concat(src.Failures, src.FailureCode))
 			}
 		}
 	} else {

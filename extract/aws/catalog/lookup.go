@@ -244,6 +244,13 @@ func (c *call) own(s *normalize.Shape) *normalize.Shape {
 	return &cp
 }
 
+// read lets the member at a path through, but not what is sensitive below it.
+func (c *call) read(path normalize.Path) {
+	if m := c.at(path); m != nil {
+		m.Drop = false
+	}
+}
+
 // keep lets the member at a path and all below it through.
 func (c *call) keep(path normalize.Path) {
 	if m := c.at(path); m != nil {

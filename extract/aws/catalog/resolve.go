@@ -132,6 +132,8 @@ type call struct {
 	// shape is the kind's own description of the output.
 	shape *normalize.Shape
 	owned map[*normalize.Shape]bool
+	// reads are paths from the output to what is read besides values.
+	reads []normalize.Path
 	as    string
 	none  bool // takes no columns by itself
 }

@@ -94,14 +94,28 @@ func (k *kindCompiler) mask() {
 	for _, c := range k.calls {
 		c.dropSensitive()
 	}
-	for _, v := range slices.Concat(k.keeps, k.used) {
+	for _, c := range k.calls {
+		for _, p := range c.reads {
+			c.read(p)
+		}
+	}
+	for _, v := range k.used {
+		if v.inDocument() {
+			v.call.read(v.full())
+		}
+	}
+	whole := k.keeps
+	if k.tags != nil {
+		whole = append(slices.Clone(whole), *k.tags)
+	}
+	for _, v := range whole {
 		if v.inDocument() {
 			v.call.keep(v.full())
 		}
 	}
 	for _, v := range k.gone(k.raw.Drop, k.raw.file.Drop) {
 		if slices.ContainsFunc(k.used, func(w value) bool { return w.within(v) }) {
-			continue // no column of it, but something in it is read
+			continue // it is no column, but something in it is read
 		}
 		v.drop()
 	}

@@ -1,0 +1,34 @@
+package catalog
+
+import (
+	"testing"
+	"time"
+
+	"github.com/dewpoint-data/dewpoint/normalize"
+)
+
+func TestEmbeddedCatalogueIsSound(t *testing.T) {
+	start := time.Now()
+	c, err := Load(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(start); d > time.Second && !testing.Short() {
+		t.Errorf("the check took %v, not under a second", d)
+	}
+	if len(c.Entries()) < 100 {
+		t.Errorf("%d kinds", len(c.Entries()))
+	}
+}
+
+func TestEveryKindCompilesToAProjection(t *testing.T) {
+	c, err := Load(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range c.Entries() {
+		if _, err := normalize.Compile(e.Spec); err != nil {
+			t.Errorf("%s:%d: %v", e.File, e.Line, err)
+		}
+	}
+}
