@@ -117,7 +117,7 @@ func (c *compiler) finish(i int) {
 					payload.body = true
 				}
 				root.body = false
-				t.out.root = payload
+				t.out.root, t.out.outer = payload, root
 			}
 		} else {
 			t.out.root = root

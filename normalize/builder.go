@@ -80,7 +80,7 @@ type Builder struct {
 // NewBuilder returns a builder of the plan's batches, whose memory mem gives.
 func (p *Plan) NewBuilder(mem memory.Allocator) *Builder {
 	b := &Builder{walker: *newWalker(p), mem: mem, edgeEnds: []int32{0}, unreadSrc: make([]bool, len(p.sources))}
-	b.walker.row = b
+	b.walker.row, b.walker.origin = b, &b.origin
 	b.cols = p.newColumns()
 	return b
 }
@@ -104,7 +104,7 @@ func (b *Builder) Begin(o Origin) {
 		b.scopes = b.scopes[:n-1]
 	}
 	b.scopes = append(b.scopes, scopeRun{b.rows, o.Scope.ID()})
-	b.origin, b.parent = o, o.Parent
+	b.origin = o
 }
 
 // Page appends the rows of a page of the list call, all or none: a body that

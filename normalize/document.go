@@ -28,6 +28,14 @@ func (w *walker) read(src int, body []byte, t *trie) error {
 	}
 	w.upDone[s.tokenLevel] = false
 	ok := false
+	if t.outer != nil && t.outer.special {
+		w.enter(t.outer, 0)
+		defer func() {
+			if ok {
+				w.leave(t.outer, 0, 0, len(body))
+			}
+		}()
+	}
 	switch {
 	case s.text:
 		tok := token{b: body, typ: tokXML, high: true}

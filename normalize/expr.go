@@ -11,6 +11,7 @@ type expr struct {
 	slot       int32
 	tag        string // instead of a slot
 	parent     int    // instead of a slot: the parent's value, from 1
+	variable   string // instead of a slot: of the origin
 	transforms []Transform
 	place      *place // where its path ends, nil for tags and headers
 }
@@ -53,13 +54,18 @@ func (c *compiler) expr(e Expr, split bool) (expr, error) {
 	if err := c.checkSource(e.Source); err != nil {
 		return expr{}, err
 	}
-	x := expr{tag: e.Tag, parent: e.Parent, transforms: e.Transforms}
+	x := expr{tag: e.Tag, parent: e.Parent, variable: e.Var, transforms: e.Transforms}
 	for _, t := range e.Transforms {
 		if err := t.check(); err != nil {
 			return x, err
 		}
 	}
 	switch {
+	case e.Var != "":
+		if e.Var != "account" && e.Var != "region" && e.Var != "partition" {
+			return x, fmt.Errorf("no variable %s", e.Var)
+		}
+		return x, nil
 	case e.Parent > 0:
 		return x, nil
 	case e.Tag != "":
@@ -222,15 +228,18 @@ func (t Transform) check() error {
 // values appends the values of an expression.
 func (w *walker) values(dst []value, e *expr) []value {
 	from := len(dst)
-	if e.parent > 0 {
-		if v := parentValue(w.parent, e.parent); v != "" {
-			dst = append(dst, value{b: []byte(v)})
+	switch {
+	case e.parent > 0:
+		if v := w.origin.Parent; e.parent <= len(v) && v[e.parent-1] != "" {
+			dst = append(dst, value{b: []byte(v[e.parent-1])})
 		}
-	} else if e.tag != "" {
+	case e.variable != "":
+		dst = append(dst, value{b: []byte(w.origin.variable(e.variable))})
+	case e.tag != "":
 		if v, ok := w.tag(e.tag); ok {
 			dst = append(dst, value{b: v})
 		}
-	} else {
+	default:
 		for _, b := range w.slots[e.slot] {
 			dst = append(dst, value{b: b})
 		}
@@ -239,14 +248,6 @@ func (w *walker) values(dst []value, e *expr) []value {
 		dst = w.transform(dst, from, &e.transforms[i])
 	}
 	return dst
-}
-
-// parentValue is the nth of the parent's values, from 1, "" for none.
-func parentValue(values []string, n int) string {
-	if n > len(values) {
-		return ""
-	}
-	return values[n-1]
 }
 
 // transform applies a transform to the values from from on.

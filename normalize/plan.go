@@ -59,7 +59,10 @@ type source struct {
 }
 
 // trie is what a walk over a source's documents wants.
-type trie struct{ root, item *node }
+type trie struct {
+	root, item *node
+	outer      *node // the output, where root is its payload
+}
 
 type columnTrait struct{ many, set bool }
 

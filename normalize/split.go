@@ -80,6 +80,24 @@ func (it Item) ID(o Origin) (_ [16]byte, ok bool) {
 	return RowID(it.plan.spec.Kind, account, region, id.String()), true
 }
 
+// first is the first value of an expression, "" for none: the kth of those
+// that were kept, or the origin's.
+func (it Item) first(k int, e *expr, o *Origin) string {
+	if e.parent > 0 || e.variable != "" {
+		w := it.plan.splitter()
+		defer it.plan.put(w)
+		w.origin = o
+		if v := w.values(nil, e); len(v) > 0 {
+			return string(v[0].b)
+		}
+		return ""
+	}
+	if len(it.vals[k]) == 0 {
+		return ""
+	}
+	return it.vals[k][0]
+}
+
 // expand is walker.expand for values that were kept.
 func (it Item) expand(t template, k int, o *Origin, otherwise string) (string, int) {
 	var s strings.Builder
@@ -87,11 +105,9 @@ func (it Item) expand(t template, k int, o *Origin, otherwise string) (string, i
 	for _, p := range t {
 		switch {
 		case p.expr != nil:
-			if len(it.vals[k]) == 0 || it.vals[k][0] == "" {
-				ok = false
-			} else {
-				s.WriteString(it.vals[k][0])
-			}
+			v := it.first(k, p.expr, o)
+			ok = ok && v != ""
+			s.WriteString(v)
 			k++
 		case p.variable != "":
 			s.WriteString(o.variable(p.variable))
@@ -157,7 +173,7 @@ func (p *Plan) splitter() *splitter {
 }
 
 func (p *Plan) put(s *splitter) {
-	s.b = nil
+	s.b, s.origin = nil, nil
 	s.problems.open = s.problems.open[:0]
 	clear(s.drift)
 	for i := range s.slots {
@@ -197,6 +213,9 @@ func (s *splitter) end(w *walker, from, to int) {
 		it.vals = make([][]string, len(p.split))
 		w.cols[schema.ColTags].sortPairs(&w.scratch)
 		for i := range p.split {
+			if e := &p.split[i]; e.parent > 0 || e.variable != "" {
+				continue // Item.first asks the origin
+			}
 			w.vals = w.values(w.vals[:0], &p.split[i])
 			for _, v := range w.vals {
 				it.vals[i] = append(it.vals[i], string(v.b))

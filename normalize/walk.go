@@ -31,6 +31,7 @@ type walker struct {
 	strange bool // one was seen that is none
 	cols    []column
 	row     *Builder // takes row items
+	origin  *Origin  // for the expressions that take its values
 	split   *splitter
 
 	slots  [][][]byte

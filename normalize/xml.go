@@ -336,7 +336,7 @@ func (w *walker) xmlAhead(n *node, k int32, c tag) int {
 		if !ok {
 			return failed
 		}
-		k := n.ahead.find(local(w.b[t.from+1:t.nameEnd]))
+		k := n.ahead.find(local(w.b[t.from+1 : t.nameEnd]))
 		if k < 0 {
 			i = w.xmlSkip(t)
 			continue
@@ -502,7 +502,7 @@ func (w *walker) xmlEntry(n *node, c tag) int {
 		if !ok {
 			return failed
 		}
-		switch name := local(w.b[t.from+1:t.nameEnd]); {
+		switch name := local(w.b[t.from+1 : t.nameEnd]); {
 		case equalName(name, n.keyName) && !seen:
 			if key, i = w.xmlText(n, t); i < 0 {
 				return failed
