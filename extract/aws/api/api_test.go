@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,13 +32,9 @@ func TestEveryServiceDecodes(t *testing.T) {
 	}
 	ops := 0
 	for _, n := range names {
-		begin := time.Now()
 		s, err := api.Lookup(n)
 		if err != nil {
 			t.Fatal(err)
-		}
-		if d := time.Since(begin); d > 100*time.Millisecond {
-			t.Errorf("%s took %v to decode", n, d)
 		}
 		if s.Name != n || s.Protocol == "" || s.SigningName == "" || s.Signature == "" {
 			t.Errorf("%s: %+v", n, s)

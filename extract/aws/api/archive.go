@@ -22,6 +22,9 @@ var archive string
 type Manifest struct {
 	Source, Version, SHA256 string
 	Services, Operations    int
+	// Signing holds the services by the name that they sign for, which
+	// several may share.
+	Signing map[string][]string
 }
 
 // entry is a service of the archive, decoded when it is first asked for.

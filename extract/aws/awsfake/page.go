@@ -191,7 +191,11 @@ func tokens(op *api.Operation, p *api.Pager, offset int) []any {
 		case i == 0:
 			h := fnv.New32a()
 			fmt.Fprint(h, op.Name, offset)
-			parts[i] = fmt.Sprintf("t%d+/%x==", offset, h.Sum32())
+			text := fmt.Sprintf("t%d+/%x==", offset, h.Sum32())
+			if m.Shape.Min != nil && len(text) < int(*m.Shape.Min) {
+				text += strings.Repeat("=", int(*m.Shape.Min)-len(text))
+			}
+			parts[i] = text
 		case i == len(p.InputTokens)-1 && offset%2 == 1:
 		default:
 			parts[i] = fmt.Sprintf("part%d of %d", i+1, offset)

@@ -8,36 +8,35 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
-// signers are the services by the name that they sign for.
-var signers = sync.OnceValue(func() map[string][]*api.Service {
-	m := map[string][]*api.Service{}
-	for _, name := range api.Services() {
-		svc, err := api.Lookup(name)
+// signing returns the services that sign for a name, first the one that has
+// the name itself; all services if the name is empty.
+func signing(name string) []*api.Service {
+	if name == "s3express" {
+		name = "s3"
+	}
+	names := api.Source().Signing[name]
+	if name == "" {
+		names = api.Services()
+	}
+	var found []*api.Service
+	for _, n := range names {
+		svc, err := api.Lookup(n)
 		if err != nil {
 			panic("awsfake: " + err.Error())
 		}
-		m[svc.SigningName] = append(m[svc.SigningName], svc)
+		if n == name {
+			found = slices.Insert(found, 0, svc)
+		} else {
+			found = append(found, svc)
+		}
 	}
-	for name, l := range m {
-		// The service of the name itself comes first, where several share it.
-		slices.SortStableFunc(l, func(a, b *api.Service) int {
-			if (a.Name == name) != (b.Name == name) && a.Name == name {
-				return -1
-			} else if b.Name == name && a.Name != name {
-				return 1
-			}
-			return 0
-		})
-	}
-	m["s3express"] = m["s3"]
-	return m
-})
+	return found
+}
 
 var (
 	credential = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?SignedHeaders=[^,]+, ?Signature=[0-9a-f]{64}$`)
@@ -65,13 +64,8 @@ func (s *Server) recognise(h *http.Request) (*Request, error) {
 	if m := credential.FindStringSubmatch(h.Header.Get("Authorization")); m != nil {
 		r.AccessKey, r.Region, scope = m[1], m[3], m[4]
 	}
-	candidates := signers()[scope]
-	if scope == "" {
-		// Only what takes no credentials may be unsigned.
-		for _, l := range signers() {
-			candidates = append(candidates, l...)
-		}
-	}
+	// Only what takes no credentials may be unsigned; it is of any service.
+	candidates := signing(scope)
 	best := -1
 	for _, svc := range candidates {
 		op, score := match(svc, h, form, scope)
@@ -193,10 +187,28 @@ func fits(op *api.Operation, h *http.Request) int {
 			score += 100
 		}
 	}
-	if _, n, ok := labels(path, h.URL.EscapedPath()); ok {
+	_, n, ok := labels(path, h.URL.EscapedPath())
+	if !ok {
+		return -1
+	}
+	if op.Input == nil {
 		return score + n
 	}
-	return -1
+	for _, name := range op.Input.Required {
+		switch m := op.Input.Member(name); m.Location {
+		case "querystring":
+			if m.Shape.Type != "list" && !h.URL.Query().Has(wire(m)) {
+				return -1
+			}
+			score += 50
+		case "header":
+			if h.Header.Get(wire(m)) == "" {
+				return -1
+			}
+			score += 50
+		}
+	}
+	return score + n
 }
 
 // labels matches a path with a template and returns the labels' values, and

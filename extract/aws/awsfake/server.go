@@ -70,6 +70,7 @@ type Server struct {
 	log      []Request
 	broken   []string
 	sessions map[string]string // access key -> ARN of the role
+	answered int
 }
 
 // New starts a server on the loopback interface.
@@ -258,7 +259,10 @@ func (s *Server) answer(r *Request, err error) *response {
 	}
 	res.cut = -1
 	res.header.Set("Date", s.now().UTC().Format(http.TimeFormat))
-	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", len(s.Requests())+1)
+	s.mu.Lock()
+	s.answered++
+	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", s.answered)
+	s.mu.Unlock()
 	if r.Service == "s3" {
 		res.header.Set("x-amz-request-id", id)
 	} else {

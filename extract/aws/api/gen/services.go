@@ -29,7 +29,7 @@ func services(out, cache, python string) error {
 	if err != nil {
 		return err
 	}
-	man := api.Manifest{Source: botocore.name, Version: botocore.version, SHA256: botocore.sha256}
+	man := api.Manifest{Source: botocore.name, Version: botocore.version, SHA256: botocore.sha256, Signing: map[string][]string{}}
 	var blobs [][]byte
 	var names []string
 	raw := 0
@@ -55,6 +55,7 @@ func services(out, cache, python string) error {
 		}
 		raw += len(data)
 		man.Services++
+		man.Signing[svc.SigningName] = append(man.Signing[svc.SigningName], name)
 		man.Operations += len(svc.Operations)
 		names = append(names, name)
 		blobs = append(blobs, enc.EncodeAll(data, nil))
