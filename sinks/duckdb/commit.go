@@ -153,7 +153,7 @@ func (m *commit) run(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"tables", m.defineTables},
-		{"staged", m.loadStaged},
+		{"loaded", m.loadStaged},
 		{"rows", m.applyRows},
 		{"sightings", m.applySightings},
 		{"gone", m.applyGone},

@@ -91,6 +91,7 @@ func (m *commit) defineKind(ctx context.Context, ks *kindStage) error {
 		if err := m.renameKind(ctx, table, k.Name); err != nil {
 			return fmt.Errorf("rename %s to %s: %w", table, k.Name, err)
 		}
+		table = k.Name
 	}
 	if table == "" || old.layout != now {
 		if err := m.defineTable(ctx, k, table); err != nil {

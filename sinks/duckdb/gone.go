@@ -23,7 +23,7 @@ func (m *commit) applySightings(ctx context.Context) error {
 		`INSERT INTO sightings (kind, _id, _scope) SELECT DISTINCT kind, _id, _scope FROM sight n
 			WHERE NOT EXISTS (FROM sightings s WHERE s._id = n._id AND s._scope = n._scope)`,
 		`UPDATE edges AS e SET _scope = n._scope FROM moved n WHERE e.from_id = n._id AND e._scope IS DISTINCT FROM n._scope`,
-		`CREATE TEMP TABLE closed AS SELECT cloud, account FROM (VALUES (NULL, NULL)) t(cloud, account) WHERE false`,
+		`CREATE TEMP TABLE closed (cloud VARCHAR, account VARCHAR)`,
 	}
 	for _, a := range m.end.GoneAccounts {
 		queries = append(queries, fmt.Sprintf("INSERT INTO closed VALUES (%s, %s)", literal(a.Cloud), literal(a.ID)))

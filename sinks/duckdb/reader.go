@@ -42,9 +42,11 @@ func OpenReaderTimeout(ctx context.Context, path string, wait time.Duration) (*s
 		}
 		return nil, err
 	}
-	if err := c.exec(ctx, "RESET temp_directory"); err != nil {
-		c.close()
-		return nil, err
+	for _, q := range []string{"RESET temp_directory", "RESET preserve_insertion_order"} {
+		if err := c.exec(ctx, q); err != nil {
+			c.close()
+			return nil, err
+		}
 	}
 	if err := c.c.Close(); err != nil {
 		c.db.Close()

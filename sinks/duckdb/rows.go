@@ -254,7 +254,8 @@ func (k *kindCommit) writeChanged(ctx context.Context) error {
 	}
 	real := "len(n.changed) > 0"
 	queries := []string{
-		fmt.Sprintf("CREATE OR REPLACE TEMP TABLE ended AS SELECT n._id, n.changed, %s AS change FROM nw n JOIN %s t ON t.rowid = n.rid WHERE %s", change, k.table, real),
+		fmt.Sprintf("CREATE OR REPLACE TEMP TABLE ended AS SELECT _id, changed, %s AS change FROM (SELECT n._id, n.changed, %s AS last_read FROM nw n JOIN %s t ON t.rowid = n.rid WHERE %s)",
+			change, k.lastRead(literal(kind.Name)), k.table, real),
 		k.historyQuery(kind.Name),
 		"DELETE FROM " + k.table + " WHERE rowid IN (SELECT n.rid FROM nw n WHERE " + real + ")",
 		"DELETE FROM resources WHERE _id IN (SELECT n._id FROM nw n WHERE " + real + ")",
@@ -285,7 +286,7 @@ func (k *kindCommit) writeChanged(ctx context.Context) error {
 
 // changeOf returns the expression for a changed row's kind of change: schema
 // where only columns changed that entered or left the definition since the
-// row's scope was last complete.
+// row's scope was last complete, last_read.
 func (k *kindCommit) changeOf(ctx context.Context) (string, error) {
 	kind := literal(k.ks.kind.Name)
 	recent, err := k.texts(ctx, `SELECT ltrim(e.key, '-'), max(e.value)::VARCHAR
@@ -298,8 +299,7 @@ func (k *kindCommit) changeOf(ctx context.Context) (string, error) {
 	for _, r := range recent {
 		fmt.Fprintf(&since, " WHEN %s THEN TIMESTAMPTZ %s", literal(r[0]), literal(r[1]))
 	}
-	return fmt.Sprintf(`CASE WHEN len(list_filter(list_zip(n.changed, list_transform(n.changed, lambda x: %[1]s)), lambda z: NOT coalesce(CASE z[1]%[2]s END > z[2], false))) = 0
-		THEN 'schema' ELSE 'changed' END`, k.lastRead(kind), since.String()), nil
+	return fmt.Sprintf("CASE WHEN len(list_filter(changed, lambda x: NOT coalesce(CASE x%s END > last_read, false))) = 0 THEN 'schema' ELSE 'changed' END", since.String()), nil
 }
 
 // insert enters staged rows as new ones.
