@@ -273,14 +273,24 @@ func TestRegions(t *testing.T) {
 }
 
 func TestRegionsWhenTheyMayNotBeAsked(t *testing.T) {
-	cl := &cloud{regions: status(403, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>`)}
+	for name, answer := range map[string]http.HandlerFunc{
+		"UnauthorizedOperation": status(403, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>no</Message></Error></Errors></Response>`),
+		"":                      text(`<DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>`),
+	} {
+		regionsWithoutAnAnswer(t, answer, name)
+	}
+}
+
+func regionsWithoutAnAnswer(t *testing.T, answer http.HandlerFunc, code string) {
+	t.Helper()
+	cl := &cloud{regions: answer}
 	c := client(t, cl.start(t).URL, Options{})
 	a, err := c.Account(t.Context(), AccountConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, _, problem, err := c.Regions(t.Context(), a)
-	if err != nil || len(got) != 17 || !slices.IsSorted(got) || problem == nil || problem.Code != "UnauthorizedOperation" {
+	if err != nil || len(got) != 17 || !slices.IsSorted(got) || problem == nil || problem.Code != code {
 		t.Errorf("%d regions %v, problem %+v, error %v", len(got), got, problem, err)
 	}
 	if got, _, _, err = c.Regions(t.Context(), a, "me-south-1", "eu-west-*"); err != nil || !slices.Equal(got, []string{"eu-west-1", "eu-west-2", "eu-west-3", "me-south-1"}) {

@@ -37,7 +37,9 @@ func (o *operation) request(ctx context.Context, r Request) (*smithyhttp.Request
 		return nil, fmt.Errorf("missing member %s, which stands in the path of the request", o.memberOf(m[1]))
 	}
 	for name, vs := range serviceHeaders(o.svc) {
-		req.Header[name] = vs
+		if req.Header.Get(name) == "" {
+			req.Header[name] = vs
+		}
 	}
 	if o.op.Checksum {
 		if err := checksum(req); err != nil {

@@ -67,9 +67,9 @@ const (
 	dialTimeout    = 10 * time.Second
 	headerTimeout  = 60 * time.Second
 	idleTimeout    = 90 * time.Second
-	idlePerHost    = 32
+	idlePerHost    = 64
 	idleConns      = 512
-	connsPerHost   = 128
+	connsPerHost   = 512
 	expiryWindow   = 5 * time.Minute
 	assumeAttempts = 8
 )
@@ -129,6 +129,7 @@ func (c *Client) open(ctx context.Context, ac AccountConfig) (*Account, error) {
 		cfg.Region = homeRegion(partitionOfRole(roles))
 	}
 	a := &Account{Region: cfg.Region, Partition: partitionOf(cfg.Region), Regions: ac.Regions, Name: ac.Name, config: &cfg}
+	cfg.HTTPClient = c.http
 	for _, r := range roles {
 		if partitionOfARN(r.RoleARN) == "" {
 			return nil, fmt.Errorf("aws: %q is not the ARN of a role, as arn:aws:iam::123456789012:role/name", r.RoleARN)

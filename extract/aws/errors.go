@@ -76,13 +76,12 @@ func (e *APIError) Error() string {
 			b.WriteString(": " + e.Message)
 		}
 	default:
-		b.WriteString(e.Code)
+		said := []string{e.Code, e.Message}
 		if _, err := strconv.Atoi(e.Code); err == nil {
-			b.WriteString(" " + http.StatusText(e.Status))
+			said[0] += " " + http.StatusText(e.Status)
 		}
-		if e.Message != "" {
-			b.WriteString(": " + e.Message)
-		}
+		said = slices.DeleteFunc(said, func(s string) bool { return s == "" })
+		b.WriteString(strings.Join(said, ": "))
 		if e.Body != "" {
 			fmt.Fprintf(&b, ": %q", e.Body)
 		}

@@ -87,6 +87,12 @@ func TestErrorReads(t *testing.T) {
 	if got, want := e.Error(), "in 123456789012/eu-west-1: ec2 DescribeInstances: UnauthorizedOperation: You may not. (request id r-1, 2 attempts)"; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
+	f3 := serve(t, text(htmlPage))
+	c = client(t, f3.URL, Options{MaxAttempts: 1})
+	e = refused(t, c, ec2(), "DescribeInstances", nil)
+	if got, want := e.Error(), `in 123456789012/eu-west-1: ec2 DescribeInstances: the answer's root is html, not DescribeInstancesResponse: "<!DOCTYPE html> <html>`; !strings.HasPrefix(got, want) {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
 	f2 := serve(t, status(404, htmlPage))
 	c = client(t, f2.URL, Options{})
 	e = refused(t, c, ec2(), "DescribeInstances", nil)

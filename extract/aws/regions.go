@@ -1,9 +1,11 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -43,7 +45,7 @@ func (c *Client) Regions(ctx context.Context, a *Account, patterns ...string) (o
 		}
 		problem = &schema.Problem{
 			Account: a.ID, Region: a.Region, Call: "DescribeRegions", Code: e.Code, Count: 1,
-			Sample: "cannot see which regions are enabled; reading the partition's default regions: " + e.Code,
+			Sample: "cannot see which regions are enabled; reading the partition's default regions: " + cmp.Or(e.Code, e.Message),
 		}
 	}
 	if len(patterns) == 0 {
@@ -82,12 +84,15 @@ func (c *Client) enabledRegions(ctx context.Context, a *Account) ([]string, erro
 	}
 	var names []string
 	for _, r := range out.Regions {
-		if r.Name != "" && r.OptIn != "not-opted-in" {
+		if r.Name != "" && r.OptIn != "not-opted-in" && partitionOf(r.Name) == a.Partition {
 			names = append(names, r.Name)
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("ec2 DescribeRegions in %s/%s: the answer names no region", a.ID, a.Region)
+		return nil, &APIError{
+			Service: "ec2", Operation: "DescribeRegions", Account: a.ID, Region: a.Region,
+			Status: http.StatusOK, Message: "the answer names no region", class: classUnusable,
+		}
 	}
 	slices.Sort(names)
 	return names, nil
