@@ -224,12 +224,16 @@ func (k *kindCompiler) finish() {
 		k.entry.Spec.Sources[i].Shape = c.shape
 	}
 	r := k.raw
+	var page Page // without its size
+	if r.Page != nil {
+		page = Page{None: r.Page.None, Token: r.Page.Token, More: r.Page.More, Result: r.Page.Result}
+	}
 	parent := ""
 	if k.parent != nil {
 		parent = k.parent.entry.Kind.Definition
 	}
 	k.entry.Kind.Definition = schema.HashDefinition([]any{
-		r.file.Service, r.scope(), r.regions(), r.List, r.Input, r.Inputs, r.Page, r.Items, r.Only,
+		r.file.Service, r.scope(), r.regions(), r.List, r.Input, r.Inputs, page, r.Items, r.Only,
 		r.ForEach, parent, r.When, r.AbsentOn, r.GoneOn, r.ID, k.entry.Kind.KeyScope,
 	})
 }
@@ -238,7 +242,7 @@ func (k *kindCompiler) finish() {
 func (k *kindCompiler) doc() {
 	doc := k.raw.Doc
 	for _, c := range k.calls {
-		if doc == "" && c.item != nil && c.item.Type == "structure" {
+		if doc == "" && c.item != nil && c.item.Type == "structure" && len(c.items) > 0 {
 			doc = FirstSentence(c.item.Doc)
 		}
 	}

@@ -11,7 +11,7 @@ package catalog
 // the list call, then in the details in their order; "GetBucketTagging:TagSet"
 // names the call. An *expression* is a path with transforms behind it:
 // "QueueUrl | after_last(/)". The transforms: after_last(x), before_first(x),
-// strip_prefix(x), arn_part(partition|service|region|account|resource|id),
+// before_last(x), strip_prefix(x), arn_part(partition|service|region|account|resource|id),
 // urldecode, json, json(key), first, split(x), lower, starts_with(x) and
 // contains(x) (only the values that do). A *template* is text
 // with expressions in braces: "{item.X | transform}", "{parent.X}" (a value of
@@ -41,7 +41,8 @@ type File struct {
 	// globs, e.g. [us-east-1] for what lives there only.
 	Regions []string `yaml:"regions,omitempty"`
 	// Drop leaves members out of every kind that has them, by path.
-	Drop  []string        `yaml:"drop,omitempty"`
+	Drop []string `yaml:"drop,omitempty"`
+	// Kinds are the kinds by name: aws_<service>_<noun>.
 	Kinds map[string]Kind `yaml:"kinds"`
 }
 
@@ -56,7 +57,8 @@ type Limit struct {
 // Kind is one kind of resource.
 type Kind struct {
 	// Key is the name the kind was born with, where it has been renamed since.
-	Key     string   `yaml:"key,omitempty"`
+	Key string `yaml:"key,omitempty"`
+	// Renamed are former names, which stay as views.
 	Renamed []string `yaml:"renamed,omitempty"`
 	// Doc replaces the first sentence of the description of the item.
 	Doc string `yaml:"doc,omitempty"`
@@ -80,7 +82,8 @@ type Kind struct {
 	// Inputs lists several times, each with Input and one of these; all must
 	// be complete.
 	Inputs []map[string]any `yaml:"inputs,omitempty"`
-	Page   *Page            `yaml:"page,omitempty"`
+	// Page says how the list is paged where the description does not.
+	Page *Page `yaml:"page,omitempty"`
 	// Items is the path from the output to the items: Reservations[].Instances[].
 	Items string `yaml:"items"`
 	// Only keeps items with one of these values: path -> values.
@@ -144,10 +147,11 @@ type Kind struct {
 	// Set lists come in any order, by path, also nested ones.
 	Set []string `yaml:"set,omitempty"`
 
+	// Edges are references to other kinds.
 	Edges []Edge `yaml:"edges,omitempty"`
 	// Base maps the kind into a unified view. The key "kind" is the base's
-	// name; the others are columns of the view: a column of this table, or a
-	// BaseColumn.
+	// name; the others are columns of the view: a column of this table, or
+	// a mapping with column, values, scale, present, const.
 	Base map[string]any `yaml:"base,omitempty"`
 
 	// Get reads one by id, Delete deletes it, Tag and Untag set and remove
@@ -178,6 +182,7 @@ type Page struct {
 
 // Detail is a further call for an item, or for a batch of them.
 type Detail struct {
+	// Call is the operation, Input what it is asked with.
 	Call  string         `yaml:"call"`
 	Input map[string]any `yaml:"input,omitempty"`
 	// Service is the service of the call where it is another.
@@ -205,30 +210,39 @@ type Detail struct {
 	AbsentOn []string `yaml:"absent_on,omitempty"`
 	// GoneOn are error codes that mean that the item has gone meanwhile: no row.
 	GoneOn []string `yaml:"gone_on,omitempty"`
-	Page   *Page    `yaml:"page,omitempty"`
+	// Page says how the call is paged where the description does not.
+	Page *Page `yaml:"page,omitempty"`
 }
 
 // Failures leads to the failed items of a batch.
 type Failures struct {
-	Items string `yaml:"items"` // failures[]
-	Key   string `yaml:"key"`   // arn
-	Code  string `yaml:"code"`  // reason
+	// Items is the path from the output to the entries, Key and Code the
+	// paths in an entry to the item's key and to the error code.
+	Items string `yaml:"items"`
+	Key   string `yaml:"key"`
+	Code  string `yaml:"code"`
 }
 
 // Edge is a reference to another kind.
 type Edge struct {
 	// To is the target's kind, or "*" where the reference is an ARN of any.
 	To string `yaml:"to"`
-	// Ref is an expression for the reference.
-	Ref      string `yaml:"ref"`
-	Relation string `yaml:"relation,omitempty"` // default: in, uses ... see docs
+	// Ref is an expression or a template for the reference.
+	Ref string `yaml:"ref"`
+	// Relation names the reference: in, uses, assumes, targets, ...; default
+	// is uses, or in for a reference to the parent.
+	Relation string `yaml:"relation,omitempty"`
 	// Match is id (default; ARNs are recognised) or name.
-	Match    string `yaml:"match,omitempty"`
-	OnDelete string `yaml:"on_delete,omitempty"` // block (default), cascade, detach, none
+	Match string `yaml:"match,omitempty"`
+	// OnDelete says what becomes of this resource when the other is deleted:
+	// block (default: the other cannot be deleted), cascade, detach, none.
+	OnDelete string `yaml:"on_delete,omitempty"`
 }
 
 // Call is a call by id.
 type Call struct {
+	// Call is the operation, of the kind's service or of Service, Input what
+	// it is asked with.
 	Call    string         `yaml:"call"`
 	Service string         `yaml:"service,omitempty"`
 	Input   map[string]any `yaml:"input,omitempty"`
@@ -238,10 +252,13 @@ type Call struct {
 
 // Delete deletes a resource, after the calls in Before.
 type Delete struct {
+	// Call is the operation, of the kind's service or of Service, Input what
+	// it is asked with.
 	Call    string         `yaml:"call"`
 	Service string         `yaml:"service,omitempty"`
 	Input   map[string]any `yaml:"input,omitempty"`
-	Before  []Call         `yaml:"before,omitempty"`
+	// Before are calls that must be made first.
+	Before []Call `yaml:"before,omitempty"`
 }
 
 // Strings is one string or a list of them.
