@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-var key = LimitKey{Cloud: "aws", Account: "111111111111", Region: "eu-west-1", Service: "ec2"}
+var testKey = LimitKey{Cloud: "aws", Account: "111111111111", Region: "eu-west-1", Service: "ec2"}
 
 // inFlight acquires until it would block and returns how often it did.
 func inFlight(t *testing.T, l *Limiter) int {
@@ -17,7 +17,7 @@ func inFlight(t *testing.T, l *Limiter) int {
 	n := 0
 	for {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		err := l.Acquire(ctx, key)
+		err := l.Acquire(ctx, testKey)
 		cancel()
 		if err != nil {
 			return n
@@ -33,15 +33,15 @@ func TestLimiterGrowsWithSuccessAndHalvesOnceAThrottle(t *testing.T) {
 			t.Fatalf("began with %d requests at once, want %d", n, startConcurrency)
 		}
 		for range startConcurrency {
-			l.Release(key, false)
+			l.Release(testKey, false)
 		}
 		n := inFlight(t, l)
 		if n != startConcurrency {
 			t.Fatalf("%d at once after one round of successes, want %d: less than one more", n, startConcurrency)
 		}
 		for range 100 {
-			l.Release(key, false)
-			if err := l.Acquire(t.Context(), key); err != nil {
+			l.Release(testKey, false)
+			if err := l.Acquire(t.Context(), testKey); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -50,14 +50,14 @@ func TestLimiterGrowsWithSuccessAndHalvesOnceAThrottle(t *testing.T) {
 			t.Fatalf("%d at once after 100 successes", n)
 		}
 		for range n {
-			l.Release(key, true) // all belong to one episode
+			l.Release(testKey, true) // all belong to one episode
 		}
 		if half := inFlight(t, l); half < n/2-1 || half > n/2+1 {
 			t.Fatalf("%d at once after throttles, want half of %d", half, n)
 		}
 		time.Sleep(2 * backoff)
-		l.Release(key, true)
-		if m := l.limit(key); m.allowed > float64(n)/4+1 {
+		l.Release(testKey, true)
+		if m := l.limit(testKey); m.allowed > float64(n)/4+1 {
 			t.Fatalf("%.1f allowed after a second episode, want a quarter of %d", m.allowed, n)
 		}
 	})
@@ -67,10 +67,10 @@ func TestLimiterNeverStopsAltogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter()
 		for range 20 {
-			if err := l.Acquire(t.Context(), key); err != nil {
+			if err := l.Acquire(t.Context(), testKey); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(key, true)
+			l.Release(testKey, true)
 			time.Sleep(2 * backoff)
 		}
 		if n := inFlight(t, l); n != 1 {
@@ -82,13 +82,13 @@ func TestLimiterNeverStopsAltogether(t *testing.T) {
 func TestLimiterKeepsTheDeclaredRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter()
-		l.Declare(key, 10)
+		l.Declare(testKey, 10)
 		start := time.Now()
 		for range 110 {
-			if err := l.Acquire(t.Context(), key); err != nil {
+			if err := l.Acquire(t.Context(), testKey); err != nil {
 				t.Fatal(err)
 			}
-			l.Release(key, false)
+			l.Release(testKey, false)
 		}
 		if d := time.Since(start).Round(100 * time.Millisecond); d != 10*time.Second {
 			t.Fatalf("110 requests at 10 a second with a burst of 10 took %v, want 10s", d)
@@ -103,17 +103,17 @@ func TestLimiterGivesBackThePlaceOfWhoGaveUp(t *testing.T) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Microsecond)
 			defer cancel()
-			if err := l.Acquire(ctx, key); err != nil {
+			if err := l.Acquire(ctx, testKey); err != nil {
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Error(err)
 				}
 				return
 			}
-			l.Release(key, false)
+			l.Release(testKey, false)
 		})
 	}
 	wg.Wait()
-	if m := l.limit(key); m.inFlight != 0 || len(m.waiting) != 0 {
+	if m := l.limit(testKey); m.inFlight != 0 || len(m.waiting) != 0 {
 		t.Fatalf("%d in flight, %d waiting after all have ended", m.inFlight, len(m.waiting))
 	}
 }

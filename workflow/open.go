@@ -1,0 +1,174 @@
+package workflow
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dewpoint-data/dewpoint/extract"
+	"github.com/dewpoint-data/dewpoint/extract/aws"
+	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
+)
+
+// sinkScheme is a kind of sink, known by the scheme of its URL.
+type sinkScheme struct {
+	scheme, example string
+	open            func(rest string, c *Config) (sinks.Sink, error)
+	read            func(ctx context.Context, rest string) (*sql.DB, error)
+}
+
+// sinkSchemes are all sinks there are.
+func sinkSchemes() []sinkScheme {
+	return []sinkScheme{{
+		scheme: "duckdb", example: "duckdb:PATH",
+		open: func(path string, c *Config) (sinks.Sink, error) {
+			return duckdb.Open(path, duckdb.Options{LockTimeout: time.Duration(c.LockTimeout)})
+		},
+		read: func(ctx context.Context, path string) (*sql.DB, error) { return duckdb.OpenReader(ctx, path) },
+	}}
+}
+
+func findScheme(url string) (sinkScheme, string, error) {
+	scheme, rest, ok := strings.Cut(url, ":")
+	var known []string
+	for _, s := range sinkSchemes() {
+		if ok && s.scheme == scheme {
+			if rest == "" {
+				return s, "", &ConfigError{fmt.Errorf("sink %q lacks a path: write %s", url, s.example)}
+			}
+			return s, rest, nil
+		}
+		known = append(known, s.example)
+	}
+	return sinkScheme{}, "", &ConfigError{fmt.Errorf("sink %q is not a URL of a sink: write %s", url, strings.Join(known, " or "))}
+}
+
+// OpenSink opens the sink that a URL names: duckdb:PATH.
+func OpenSink(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
+	s, rest, err := findScheme(url)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(rest, c)
+}
+
+// OpenReader opens the sink that a URL names for SQL that changes nothing.
+func OpenReader(ctx context.Context, url string) (*sql.DB, error) {
+	s, rest, err := findScheme(url)
+	if err != nil {
+		return nil, err
+	}
+	return s.read(ctx, rest)
+}
+
+// LoadCatalogue loads the built-in kinds and those of the configuration.
+func LoadCatalogue(c *Config) (*catalog.Catalogue, error) {
+	var o catalog.Options
+	for _, p := range c.Catalogue {
+		fi, err := os.Stat(p)
+		switch {
+		case err != nil:
+			return nil, &ConfigError{fmt.Errorf("catalogue: %w", err)}
+		case fi.IsDir():
+			o.Dirs = append(o.Dirs, p)
+		default:
+			o.Files = append(o.Files, p)
+		}
+	}
+	cat, err := catalog.Load(o)
+	var wrong catalog.Problems
+	if errors.As(err, &wrong) {
+		return nil, &ConfigError{err}
+	}
+	return cat, err
+}
+
+// SourceOptions narrow what a configuration reads, and say where from.
+type SourceOptions struct {
+	// Only and Skip replace kinds.only and add to kinds.skip.
+	Only, Skip []string
+	// Profile and Regions replace the configured accounts' and regions.
+	Profile string
+	Regions []string
+	// Record is the folder to keep the answers in, Replay the one to take
+	// them from instead of from the clouds. At most one is given.
+	Record, Replay string
+	Version        string
+}
+
+// OpenSources makes the sources of a configuration. The function returned
+// closes them and finishes the recording.
+func OpenSources(ctx context.Context, c *Config, cat *catalog.Catalogue, o SourceOptions) ([]extract.Source, func() error, error) {
+	if o.Record != "" && o.Replay != "" {
+		return nil, nil, &ConfigError{errors.New("--record and --replay exclude each other")}
+	}
+	only := c.Kinds.Only
+	if len(o.Only) > 0 {
+		only = o.Only
+	}
+	entries, err := cat.Select(only, append(c.Kinds.Skip[:len(c.Kinds.Skip):len(c.Kinds.Skip)], o.Skip...))
+	if err != nil {
+		return nil, nil, &ConfigError{err}
+	}
+	limiter := extract.NewLimiter()
+	opts := aws.Options{Limiter: limiter, Profile: o.Profile, UserAgent: "dewpoint/" + o.Version}
+	finish := func() error { return nil }
+	switch {
+	case o.Record != "":
+		rec, err := extract.OpenRecorder(o.Record, o.Version)
+		if err != nil {
+			return nil, nil, err
+		}
+		opts.Recorder, finish = rec, rec.Close
+	case o.Replay != "":
+		player, err := extract.OpenPlayer(o.Replay)
+		if err != nil {
+			return nil, nil, err
+		}
+		opts.Player = player
+	}
+	client, err := aws.NewClient(ctx, opts)
+	if err != nil {
+		return nil, nil, errors.Join(&ConfigError{err}, finish())
+	}
+	src, err := aws.NewSource(aws.SourceConfig{
+		Client: client, Accounts: accounts(c, o), Regions: regions(c, o), Catalogue: cat, Entries: entries,
+		Limiter: limiter, ScopeTimeout: time.Duration(c.ScopeTimeout),
+	})
+	if err != nil {
+		client.Close()
+		return nil, nil, errors.Join(err, finish())
+	}
+	return []extract.Source{src}, func() error { src.Close(); return finish() }, nil
+}
+
+// accounts are the configured accounts; a profile given besides stands for
+// the credentials of all that name none.
+func accounts(c *Config, o SourceOptions) []aws.AccountConfig {
+	var out []aws.AccountConfig
+	for _, a := range c.AWS.Accounts {
+		ac := aws.AccountConfig{Profile: a.Profile, Regions: a.Regions}
+		ac.RoleARN, ac.ExternalID = a.RoleARN, a.ExternalID
+		for _, via := range a.Via {
+			ac.Via = append(ac.Via, aws.AssumeRole{RoleARN: via})
+		}
+		if len(o.Regions) > 0 {
+			ac.Regions = nil
+		}
+		out = append(out, ac)
+	}
+	return out
+}
+
+func regions(c *Config, o SourceOptions) []string {
+	if len(o.Regions) > 0 {
+		return o.Regions
+	}
+	return c.AWS.Regions
+}
