@@ -19,6 +19,8 @@ type Options struct {
 	// Verbose shows kinds without rows, all kinds and places of incomplete
 	// scopes, and problems with values.
 	Verbose bool
+	// Name shortens the URL of a sink, nil does not.
+	Name func(url string) string
 	// Query is a command to go on with, empty for none.
 	Query string
 }
@@ -36,6 +38,9 @@ func Outcome(r *workflow.Report) string {
 
 // Print writes what came of a sync.
 func Print(s *term.Screen, r *workflow.Report, o Options) error {
+	if o.Name == nil {
+		o.Name = func(url string) string { return url }
+	}
 	p := printer{s: s, r: r, o: o}
 	for i, sink := range r.Sinks {
 		if i > 0 {
@@ -92,7 +97,7 @@ func (p *printer) scopes() int64 {
 
 func (p *printer) sink(k workflow.SinkReport) {
 	if k.Err != nil {
-		p.wrap(0, p.s.Red("Not written: ")+k.URL+": "+term.Clean(k.Err.Error()))
+		p.wrap(0, p.s.Red("Not written: ")+p.o.Name(k.URL)+": "+term.Clean(k.Err.Error()))
 		return
 	}
 	t := term.NewTable("KIND", ">ROWS", ">NEW", ">CHANGED", ">GONE")
@@ -122,7 +127,7 @@ func (p *printer) sink(k workflow.SinkReport) {
 	}
 	p.wrap(0, fmt.Sprintf("%s and %s of %s in %s%s",
 		term.Plural(sum.Rows, "row", "rows"), term.Plural(k.Summary.Edges, "edge", "edges"),
-		term.Plural(int64(shown), "kind", "kinds"), k.URL, size))
+		term.Plural(int64(shown), "kind", "kinds"), p.o.Name(k.URL), size))
 }
 
 // count leaves zeros out: what changed stands out.

@@ -89,13 +89,14 @@ func (l *Live) draw(above []byte) {
 	_, _ = l.screen.Out.Write(b.Bytes())
 }
 
-// Lines logs the progress of a sync every interval until ctx ends: for
-// terminals that cannot be redrawn, files and log collectors.
+// Lines logs the progress of a sync until ctx ends: for terminals that cannot
+// be redrawn, files and log collectors. It logs at each interval, and after
+// the first twelve at every third.
 func Lines(ctx context.Context, log *slog.Logger, p *workflow.Progress, every time.Duration) {
 	t := time.NewTicker(every)
 	defer t.Stop()
 	var m Meter
-	for {
+	for i := 0; ; i++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -103,7 +104,10 @@ func Lines(ctx context.Context, log *slog.Logger, p *workflow.Progress, every ti
 		}
 		s := p.Snapshot()
 		total, _ := m.Take(s)
+		if i >= 12 && i%3 != 0 {
+			continue
+		}
 		log.Info(s.Phase, "lists", fmt.Sprintf("%d/%d", s.Done, s.Tasks), "rows", s.Rows,
-			"rows_per_second", int64(total), "incomplete", s.Incomplete, "elapsed", term.Duration(s.Elapsed))
+			"rows_per_second", int64(total), "incomplete", s.Incomplete, "elapsed", clock(s.Elapsed))
 	}
 }

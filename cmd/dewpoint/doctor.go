@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/report"
+	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
+	"github.com/dewpoint-data/dewpoint/extract"
+	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/workflow"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var s selection
+	cmd := &cobra.Command{
+		Use:     "doctor",
+		Short:   "Check the configuration, the credentials and the permissions",
+		GroupID: "setup",
+		Long: `Checks the configuration and the catalogue, whether each sink can be written,
+who the credentials are, and, with one page of each list in one region of each
+account, which permissions are missing. Nothing is written.`,
+		Example: `  $ dewpoint doctor
+  $ dewpoint doctor --only ec2`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			d := &doctor{app: a}
+			d.examine(&s)
+			if d.failed {
+				return exitError(exitFailed)
+			}
+			return nil
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+// doctor prints one line for each thing that it looks at.
+type doctor struct {
+	*app
+	failed bool
+}
+
+func (d *doctor) ok(what, format string, args ...any) {
+	d.print(d.out.Green("ok  "), what, format, args...)
+}
+
+func (d *doctor) bad(what, format string, args ...any) {
+	d.failed = true
+	d.print(d.out.Red("FAIL"), what, format, args...)
+}
+
+func (d *doctor) print(mark, what, format string, args ...any) {
+	width := 0
+	if d.out.Width > 0 {
+		width = max(20, min(d.out.Width, 110)-21)
+	}
+	for _, line := range strings.Split(fmt.Sprintf(format, args...), "\n") {
+		for _, l := range term.Wrap(term.Clean(line), width) {
+			fmt.Fprintf(d.out.Out, "%s  %s  %s\n", mark, term.Pad(what, 13, false), l)
+			mark, what = "    ", ""
+		}
+	}
+}
+
+func (d *doctor) examine(s *selection) {
+	ctx, cancel := interruptible()
+	defer cancel()
+	c, err := d.loadConfig()
+	if err != nil {
+		d.bad("configuration", "%v", err)
+		return
+	}
+	if c.Path() == "" {
+		d.ok("configuration", "no dewpoint.yaml: the defaults hold")
+	} else {
+		d.ok("configuration", "%s", c.Path())
+	}
+	cat, err := workflow.LoadCatalogue(c)
+	if err != nil {
+		d.bad("catalogue", "%v", err)
+		return
+	}
+	d.ok("catalogue", "%s", term.Plural(int64(len(cat.Entries())), "kind", "kinds"))
+	for _, url := range c.Sinks {
+		d.sink(ctx, url, c)
+	}
+	d.clouds(ctx, c, cat, s)
+}
+
+// sink checks that a sink can be opened and, for a file, that it can be written.
+func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config) {
+	k, err := workflow.OpenSink(ctx, url, c)
+	if err == nil {
+		err = k.Close()
+	}
+	if path, ok := strings.CutPrefix(url, "duckdb:"); ok && err == nil {
+		err = writable(path)
+	}
+	if err != nil {
+		d.bad("sink", "%s: %v", url, err)
+		return
+	}
+	d.ok("sink", "%s", url)
+}
+
+// writable says whether a file can be written, or created where there is none.
+func writable(path string) error {
+	if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+		return f.Close()
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".dewpoint-*")
+	if err != nil {
+		return fmt.Errorf("the file cannot be created: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// clouds tries every list once in each account: its first page shows whether
+// it may be read.
+func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Catalogue, s *selection) {
+	sources, closeSources, err := workflow.OpenSources(ctx, c, cat, s.options())
+	if err != nil {
+		d.bad("credentials", "%v", err)
+		return
+	}
+	defer func() {
+		if err := closeSources(); err != nil {
+			d.bad("credentials", "%v", err)
+		}
+	}()
+	out := &outcomes{}
+	type list struct{ account, service, name string }
+	tried := map[list]bool{}
+	regions := map[string][]string{}
+	var accounts []string
+	var tasks []extract.Task
+	for _, src := range sources {
+		for t, err := range src.Tasks(ctx, out) {
+			if err != nil {
+				d.bad("credentials", "%v", err)
+				return
+			}
+			accounts = addOnce(accounts, t.Account)
+			regions[t.Account] = addOnce(regions[t.Account], t.Region)
+			if k := (list{t.Account, t.Service, t.Name}); !tried[k] {
+				tried[k] = true
+				tasks = append(tasks, t)
+			}
+		}
+	}
+	for _, p := range out.results {
+		if incomplete(p) {
+			d.bad("credentials", "account %s: %s", p.Scope.Account, p.Error)
+			break
+		}
+	}
+	slices.Sort(accounts)
+	for _, id := range accounts {
+		n := len(slices.DeleteFunc(regions[id], func(r string) bool { return r == "global" }))
+		d.ok("account", "%s, %s", id, term.Plural(int64(n), "region", "regions"))
+	}
+	found := len(out.results)
+	tryTasks(ctx, tasks, c.Workers, out)
+	if ctx.Err() != nil {
+		d.bad("permissions", "interrupted")
+		return
+	}
+	bad := slices.DeleteFunc(slices.Clone(out.results[found:]), func(r schema.ScopeResult) bool { return !incomplete(r) })
+	if len(bad) == 0 && len(tasks) > 0 {
+		d.ok("permissions", "%s can be read", term.Plural(int64(len(tasks)), "list", "lists"))
+	}
+	for _, g := range report.Incomplete(bad, origins(cat)) {
+		d.bad("permissions", "%s %s: %s: %s\n%s", g.Service, g.Call, g.Code, g.Error, strings.Join(g.Advice, "\n"))
+	}
+}
+
+func incomplete(r schema.ScopeResult) bool {
+	return r.State != schema.Complete && r.State != schema.NotApplicable
+}
+
+// tryTasks runs tasks until their first rows come.
+func tryTasks(ctx context.Context, tasks []extract.Task, workers int, out *outcomes) {
+	limit := make(chan struct{}, min(workers, 16))
+	var wg sync.WaitGroup
+	for _, t := range tasks {
+		wg.Go(func() {
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			// Errors are those of the context; scopes report the others.
+			_ = t.Run(ctx, &firstPage{outcomes: out, stop: cancel})
+		})
+	}
+	wg.Wait()
+}
+
+// firstPage ends a task when rows come, and drops the outcomes of what that
+// interrupts.
+type firstPage struct {
+	*outcomes
+	stop context.CancelFunc
+	done bool
+}
+
+// Write implements extract.Writer.
+func (f *firstPage) Write(_ context.Context, b *schema.Batch) error {
+	b.Release()
+	f.mu.Lock()
+	f.done = true
+	f.mu.Unlock()
+	f.stop()
+	return nil
+}
+
+// Scope implements extract.Writer.
+func (f *firstPage) Scope(ctx context.Context, r schema.ScopeResult) error {
+	f.mu.Lock()
+	done := f.done
+	f.mu.Unlock()
+	if done && ctx.Err() != nil {
+		return nil
+	}
+	return f.outcomes.Scope(ctx, r)
+}

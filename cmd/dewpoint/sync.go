@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/report"
+	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/workflow"
+)
+
+// selection are the flags that say what is read, over the configuration.
+type selection struct {
+	only, skip, regions []string
+	profile             string
+	record, replay      string
+}
+
+func (s *selection) flags(cmd *cobra.Command) {
+	list(cmd, &s.only, "only", "read these `kinds`: name, service or glob (aws_rds_*)")
+	list(cmd, &s.skip, "skip", "leave these `kinds` out")
+	list(cmd, &s.regions, "region", "read these `regions`: name or glob (default enabled)")
+	cmd.Flags().StringVar(&s.profile, "profile", "", "use the credentials of this AWS `profile`")
+}
+
+func (s *selection) options() workflow.SourceOptions {
+	return workflow.SourceOptions{
+		Only: s.only, Skip: s.skip, Regions: s.regions, Profile: s.profile,
+		Record: s.record, Replay: s.replay, Version: buildVersion(),
+	}
+}
+
+type syncFlags struct {
+	selection
+	to         []string
+	dryRun     bool
+	workers    int
+	lock       time.Duration
+	noProgress bool
+	verbose    bool
+}
+
+func (a *app) syncCommand() *cobra.Command {
+	var f syncFlags
+	cmd := &cobra.Command{
+		Use:     "sync",
+		Short:   "Read the clouds and write their tables",
+		GroupID: "use",
+		Long: `Reads every kind in every region of every account and commits what was read in
+one transaction. Without a configuration it reads the account of the default AWS
+credentials into ./dewpoint.duckdb.
+
+Rows of a list that could not be read completely stay as they are; the report
+says which and what to do. Flags go before what dewpoint.yaml says.
+
+Ctrl-C stops reading, commits what is complete and exits with 3; a second one
+stops at once and leaves the database as it was.`,
+		Example: `  $ dewpoint sync
+  $ dewpoint sync --only ec2 --only aws_iam_role --region 'eu-*'
+  $ dewpoint sync --dry-run
+  $ dewpoint sync --profile production --to duckdb:production.duckdb`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			if len(f.to) > 0 {
+				c.Sinks = f.to
+			}
+			if cmd.Flags().Changed("workers") {
+				if f.workers < 1 || f.workers > 4096 {
+					return usagef("--workers is %d: it must be between 1 and 4096", f.workers)
+				}
+				c.Workers = f.workers
+			}
+			if cmd.Flags().Changed("lock-timeout") {
+				c.LockTimeout = workflow.Duration(f.lock)
+			}
+			if f.record != "" && f.replay != "" {
+				return usagef("--record and --replay exclude each other")
+			}
+			return a.sync(c, &f)
+		},
+	}
+	f.flags(cmd)
+	fl := cmd.Flags()
+	list(cmd, &f.to, "to", "write to these `URL`s (default duckdb:dewpoint.duckdb)")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "print the calls that would be made")
+	fl.StringVar(&f.record, "record", "", "keep the answers in this `folder`, without secrets")
+	fl.StringVar(&f.replay, "replay", "", "read this `folder` of kept answers, not the cloud")
+	fl.IntVar(&f.workers, "workers", 64, "lists that are read at once")
+	fl.DurationVar(&f.lock, "lock-timeout", time.Minute, "how long to wait for a locked database")
+	fl.BoolVarP(&f.noProgress, "no-progress", "q", false, "show no progress")
+	fl.BoolVarP(&f.verbose, "verbose", "v", false, "report all kinds, scopes and problems")
+	return cmd
+}
+
+func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
+	reading, stop, done := signals(a)
+	defer done()
+	cat, err := workflow.LoadCatalogue(c)
+	if err != nil {
+		return err
+	}
+	sources, closeSources, err := workflow.OpenSources(reading, c, cat, f.options())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSources()) }()
+	if f.dryRun {
+		return a.dryRun(reading, sources)
+	}
+	var open []sinks.Sink
+	defer func() {
+		for _, s := range open {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	for _, url := range c.Sinks {
+		s, err := workflow.OpenSink(reading, url, c)
+		if err != nil {
+			return err
+		}
+		open = append(open, s)
+	}
+	p := workflow.NewProgress()
+	finish, log := a.show(p, f.noProgress)
+	r, err := workflow.Sync(reading, stop, workflow.Options{
+		Sources: sources, Sinks: open, Version: buildVersion(), Workers: c.Workers,
+		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p,
+	})
+	finish()
+	if err != nil {
+		if stop.Err() != nil {
+			return errors.New("stopped: nothing was written")
+		}
+		return err
+	}
+	lookup := origins(cat)
+	if a.logFormat == "json" {
+		report.Log(log, r, lookup)
+	} else if err := report.Print(a.out, r, report.Options{Lookup: lookup, Verbose: f.verbose, Name: shortURL, Query: nextQuery(r)}); err != nil {
+		return err
+	}
+	if !r.Complete() {
+		return exitError(exitPartial)
+	}
+	return nil
+}
+
+// signals returns a context that the first signal ends and one that the
+// second ends; the third kills the process.
+func signals(a *app) (reading, stop context.Context, done func()) {
+	reading, cancelReading := context.WithCancel(context.Background())
+	stop, cancelStop := context.WithCancel(context.Background())
+	ch := make(chan os.Signal, 3)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for _, end := range []context.CancelFunc{cancelReading, cancelStop} {
+			if _, ok := <-ch; !ok {
+				return
+			}
+			end()
+		}
+		signal.Stop(ch)
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+	}()
+	return reading, stop, func() {
+		signal.Stop(ch)
+		close(ch)
+		cancelReading()
+		cancelStop()
+	}
+}
+
+// show shows the progress until the function it returns is called.
+func (a *app) show(p *workflow.Progress, none bool) (finish func(), log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	out := a.err.Out
+	switch {
+	case none:
+	case a.err.Terminal && a.logFormat == "text":
+		live := report.NewLive(a.err, p.Snapshot)
+		out = io.Writer(live)
+		wg.Go(func() { live.Run(ctx) })
+	default:
+		wg.Go(func() { report.Lines(ctx, a.logger(a.err.Out), p, 5*time.Second) })
+	}
+	return func() {
+		cancel()
+		wg.Wait()
+	}, a.logger(out)
+}
+
+// nextQuery is a query worth asking first.
+func nextQuery(r *workflow.Report) string {
+	url := ""
+	for _, s := range r.Sinks {
+		if s.Err == nil {
+			url = shortURL(s.URL)
+			break
+		}
+	}
+	if url == "" || r.Rows == 0 {
+		return ""
+	}
+	from := ""
+	if url != "duckdb:dewpoint.duckdb" {
+		from = "--from " + shellQuote(url) + " "
+	}
+	return "dewpoint query " + from + `"SELECT kind, region, count(*) AS n FROM resources GROUP BY ALL ORDER BY n DESC"`
+}
+
+// shortURL names a file below the working directory by its relative path.
+func shortURL(url string) string {
+	scheme, path, ok := strings.Cut(url, ":")
+	wd, err := os.Getwd()
+	if !ok || err != nil || !filepath.IsAbs(path) {
+		return url
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && filepath.IsLocal(rel) {
+		return scheme + ":" + rel
+	}
+	return url
+}
+
+func shellQuote(s string) string {
+	if !strings.ContainsAny(s, " '\"\\$`&;|<>()*?[]{}~!#") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// origins looks kinds up in the catalogue.
+func origins(cat *catalog.Catalogue) report.Lookup {
+	return func(kind string) report.Origin {
+		e, ok := cat.Entry(kind)
+		if !ok {
+			return report.Origin{}
+		}
+		o := report.Origin{Service: e.List.Service, Call: e.List.Op, Actions: map[string][]string{e.List.Op: e.List.Actions}}
+		for _, d := range e.Details {
+			o.Actions[d.Op] = d.Actions
+		}
+		return o
+	}
+}
