@@ -107,18 +107,24 @@ func (g *generator) structure(s *api.Shape) any {
 	}
 	g.depth[s]++
 	defer func() { g.depth[s]-- }()
-	members := s.Members
-	if s.Union && len(members) > 0 {
-		i := g.rand.IntN(len(members))
-		members = members[i : i+1]
-	}
 	out := map[string]any{}
+	if s.Union {
+		for _, i := range g.rand.Perm(len(s.Members)) {
+			m := &s.Members[i]
+			if v := g.value(m.Shape, m.Location, m.TimestampFormat); v != nil {
+				out[m.Name] = v
+				return out
+			}
+		}
+		return nil
+	}
+	members := s.Members
 	for i := range members {
 		m := &members[i]
 		if m.Location == "statusCode" || m.Shape.EventStream {
 			continue
 		}
-		if !g.full && !s.Union && g.rand.IntN(6) == 0 {
+		if !g.full && g.rand.IntN(6) == 0 {
 			continue
 		}
 		if m.JSONValue {

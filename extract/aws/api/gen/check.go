@@ -20,13 +20,18 @@ var truth string
 // check asks botocore's own engine for every service, variant, region and
 // kind of endpoint and compares what the table says.
 func (p *places) check(w *wheel, python, cache string) error {
+	// What botocore needs is downloaded as wheels, from which Python imports.
 	site := filepath.Join(cache, "botocore-"+botocore.version)
 	if _, err := os.Stat(site); err != nil {
-		cmd := exec.Command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", site, w.file)
+		cmd := exec.Command(python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "-d", site, w.file)
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
 		}
+	}
+	wheels, err := filepath.Glob(filepath.Join(site, "*.whl"))
+	if err != nil {
+		return err
 	}
 	type asked struct {
 		question
@@ -54,7 +59,7 @@ func (p *places) check(w *wheel, python, cache string) error {
 		}
 	}
 	cmd := exec.Command(python, "-c", truth, w.file)
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+site)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+strings.Join(wheels, string(os.PathListSeparator)))
 	cmd.Stdin, cmd.Stderr = &in, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -110,27 +110,37 @@ func (c *converter) operation(name string, o *operation) (*api.Operation, error)
 		}
 	}
 	for _, r := range o.Errors {
-		op.Errors = append(op.Errors, c.error(r))
+		op.Errors = append(op.Errors, c.errors(r)...)
 	}
 	slices.SortFunc(op.Errors, func(a, b api.Error) int { return strings.Compare(a.Code, b.Code) })
 	op.Errors = slices.Compact(op.Errors)
 	return op, nil
 }
 
-func (c *converter) error(r ref) api.Error {
-	s := c.src.model.Shapes[r.Shape]
+// errors returns an error that an operation declares. JSON says the shape's
+// name; XML says the code it has of its own, if any; services that spoke XML
+// once say both.
+func (c *converter) errors(r ref) []api.Error {
 	e := api.Error{Code: r.Shape}
+	s := c.src.model.Shapes[r.Shape]
 	if s == nil {
-		return e
-	}
-	// A code of its own is what XML says; JSON says the shape's name.
-	if s.Error != nil && s.Error.Code != "" && !strings.Contains(c.src.model.Metadata.protocol(), "json") {
-		e.Code = s.Error.Code
+		return []api.Error{e}
 	}
 	if s.Retryable != nil {
 		e.Retryable, e.Throttles = true, s.Retryable.Throttling
 	}
-	return e
+	if s.Error == nil || s.Error.Code == "" || s.Error.Code == e.Code {
+		return []api.Error{e}
+	}
+	own := e
+	own.Code = s.Error.Code
+	if c.src.model.Metadata.AWSQueryCompatible != nil {
+		return []api.Error{e, own}
+	}
+	if strings.Contains(c.src.model.Metadata.protocol(), "json") {
+		return []api.Error{e}
+	}
+	return []api.Error{own}
 }
 
 // root converts the input or output of an operation. Its element's name
