@@ -276,12 +276,6 @@ func (c *compiler) begin(i int) error {
 func (c *compiler) items(t *tree, path Path, role itemRole) error {
 	level := &levelWant{want: t.root, shape: t.shape}
 	t.levels = append(t.levels, level)
-	last := -1
-	for i, s := range path {
-		if s.Each || s.Values {
-			last = i
-		}
-	}
 	pl, from := place{want: t.root, shape: t.shape}, 0
 	for i, s := range path {
 		if s.Keys {
@@ -295,7 +289,7 @@ func (c *compiler) items(t *tree, path Path, role itemRole) error {
 			level.want.members[s.Member].items = true
 		}
 		pl = next
-		if (s.Each || s.Values) && i < last {
+		if (s.Each || s.Values) && i < len(path)-1 {
 			level = &levelWant{want: pl.want, shape: pl.shape}
 			t.levels = append(t.levels, level)
 			from = i + 1
@@ -334,24 +328,20 @@ func (c *compiler) unified() error {
 		{"account", schema.ColAccount, s.Account, &c.p.account, true},
 		{"region", schema.ColRegion, s.Region, &c.p.region, true},
 	} {
-		for _, part := range t.in {
-			out := templatePart{text: part.Text, variable: part.Var}
-			switch {
-			case part.Expr != nil:
-				x, err := c.expr(*part.Expr, t.split)
-				if err != nil {
-					return fmt.Errorf("%s: %w", t.name, err)
-				}
-				if t.split && part.Expr.Source != 0 {
-					return fmt.Errorf("%s: identity comes from the list call alone", t.name)
-				}
-				out.expr = &x
-				c.unread(part.Expr.Source, t.col)
-			case part.Var != "" && part.Var != "account" && part.Var != "region" && part.Var != "partition":
-				return fmt.Errorf("%s: no variable %s", t.name, part.Var)
-			}
-			*t.out = append(*t.out, out)
+		out, err := c.template(t.in, t.split)
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
 		}
+		for _, part := range t.in {
+			if part.Expr == nil {
+				continue
+			}
+			if t.split && part.Expr.Source != 0 {
+				return fmt.Errorf("%s: identity comes from the list call alone", t.name)
+			}
+			c.unread(part.Expr.Source, t.col)
+		}
+		*t.out = out
 	}
 	for _, t := range []struct {
 		name string
@@ -366,6 +356,26 @@ func (c *compiler) unified() error {
 		}
 	}
 	return nil
+}
+
+// template compiles the expressions of a template.
+func (c *compiler) template(in Template, split bool) (template, error) {
+	var out template
+	for _, part := range in {
+		p := templatePart{text: part.Text, variable: part.Var}
+		switch {
+		case part.Expr != nil:
+			x, err := c.expr(*part.Expr, split)
+			if err != nil {
+				return nil, err
+			}
+			p.expr = &x
+		case part.Var != "" && part.Var != "account" && part.Var != "region" && part.Var != "partition":
+			return nil, fmt.Errorf("no variable %s", part.Var)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // unread notes that a column is unread when the source is.
@@ -469,7 +479,7 @@ func (c *compiler) column(col int32, f Field) error {
 	typ := c.p.columns[col].Type
 	trait := &c.p.columnTraits[col]
 	trait.set = f.Set && (typ == schema.JSON || typ.Elem() != 0)
-	if f.Header != "" || f.Tag != "" || f.Up != 0 || len(f.Transforms) > 0 {
+	if f.Header != "" || f.Tag != "" || f.Parent > 0 || f.Var != "" || f.Up != 0 || len(f.Transforms) > 0 {
 		return c.late(col, typ, f, place{})
 	}
 	tr := c.sources[f.Source].full
@@ -572,11 +582,17 @@ func (c *compiler) edges() error {
 		if e.Edge < 0 || e.Edge >= len(c.p.spec.Kind.Edges) {
 			return fmt.Errorf("no edge %d", e.Edge)
 		}
-		x, err := c.expr(e.Expr, false)
+		out := edgeExpr{edge: int32(e.Edge)}
+		var err error
+		if len(e.Template) > 0 {
+			out.template, err = c.template(e.Template, false)
+		} else {
+			out.expr, err = c.expr(e.Expr, false)
+		}
 		if err != nil {
 			return fmt.Errorf("edge to %s: %w", c.p.spec.Kind.Edges[e.Edge].To, err)
 		}
-		c.p.edges = append(c.p.edges, edgeExpr{edge: int32(e.Edge), expr: x})
+		c.p.edges = append(c.p.edges, out)
 	}
 	// One declaration may have several expressions: they are told duplicates of
 	// each other when they stand together.

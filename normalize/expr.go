@@ -208,7 +208,7 @@ func (w *walker) readHeaders(src int, h http.Header) {
 
 func (t Transform) check() error {
 	switch t.Op {
-	case AfterLast, BeforeFirst, Split:
+	case AfterLast, BeforeFirst, BeforeLast, Split:
 		if t.Arg == "" {
 			return fmt.Errorf("a transform without its separator")
 		}
@@ -290,6 +290,10 @@ func (w *walker) change(v value, t *Transform) (value, bool) {
 		}
 	case BeforeFirst:
 		if i := bytes.Index(v.b, []byte(t.Arg)); i >= 0 {
+			v.b = v.b[:i]
+		}
+	case BeforeLast:
+		if i := bytes.LastIndex(v.b, []byte(t.Arg)); i >= 0 {
 			v.b = v.b[:i]
 		}
 	case StripPrefix:
@@ -432,6 +436,43 @@ func (w *walker) expand(dst []byte, t template, o *Origin) (_ []byte, ok bool) {
 		}
 	}
 	return dst, len(t) > 0
+}
+
+// expandAll appends what a template makes of each value of the expression in
+// it that has several; nothing where a part has no value.
+func (w *walker) expandAll(dst []value, t template, o *Origin) []value {
+	texts := [][]byte{nil}
+	for i := range t {
+		p := &t[i]
+		switch {
+		case p.expr != nil:
+			w.vals = w.values(w.vals[:0], p.expr)
+			texts = product(texts, w.vals)
+		case p.variable != "":
+			texts = product(texts, []value{{b: []byte(o.variable(p.variable))}})
+		default:
+			texts = product(texts, []value{{b: []byte(p.text)}})
+		}
+	}
+	for _, b := range texts {
+		dst = append(dst, value{b: b})
+	}
+	return dst
+}
+
+// product appends each of the values to each of the texts. Empty values count
+// as none.
+func product(texts [][]byte, values []value) [][]byte {
+	var out [][]byte
+	for _, v := range values {
+		if len(v.b) == 0 {
+			continue
+		}
+		for _, t := range texts {
+			out = append(out, append(bytes.Clone(t), v.b...))
+		}
+	}
+	return out
 }
 
 func (o *Origin) variable(name string) string {

@@ -74,8 +74,9 @@ type lateColumn struct {
 }
 
 type edgeExpr struct {
-	edge int32
-	expr expr
+	edge     int32
+	expr     expr
+	template template // instead of expr
 }
 
 type headerSlot struct {

@@ -267,7 +267,11 @@ func (b *Builder) appendEdges(sum xxh3.Uint128) xxh3.Uint128 {
 		if e.edge != decl {
 			first, decl = len(b.edgeDecl), e.edge
 		}
-		b.edgeVals = b.values(b.edgeVals[:0], &e.expr)
+		if len(e.template) > 0 {
+			b.edgeVals = b.expandAll(b.edgeVals[:0], e.template, &b.origin)
+		} else {
+			b.edgeVals = b.values(b.edgeVals[:0], &e.expr)
+		}
 	next:
 		for _, v := range b.edgeVals {
 			if len(v.b) == 0 {
