@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dewpoint-data/dewpoint/normalize"
 )
 
 // decide finds the sensitive members and what is said about them.
@@ -114,7 +116,7 @@ func (k *kindCompiler) mask() {
 		}
 	}
 	for _, v := range k.gone(k.raw.Drop, k.raw.file.Drop) {
-		if slices.ContainsFunc(k.used, func(w value) bool { return w.within(v) }) {
+		if slices.ContainsFunc(k.used, func(w value) bool { return w.within(v) }) || v.call.readsIn(v.full()) {
 			continue // it is no column, but something in it is read
 		}
 		v.drop()
@@ -122,6 +124,16 @@ func (k *kindCompiler) mask() {
 	for _, v := range k.gone(k.raw.Redact) {
 		v.drop()
 	}
+}
+
+// readsIn says whether something at or below a path from the output is read
+// besides values.
+func (c *call) readsIn(path normalize.Path) bool {
+	p := marks.Replace(pathText(path))
+	return slices.ContainsFunc(c.reads, func(r normalize.Path) bool {
+		q := marks.Replace(pathText(r))
+		return q == p || strings.HasPrefix(q, p+".")
+	})
 }
 
 // drop leaves a member or the key of a map out of its call's answers.
