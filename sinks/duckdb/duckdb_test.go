@@ -27,6 +27,9 @@ import (
 const (
 	childFile = "DEWPOINT_TEST_CHILD_FILE"
 	childStep = "DEWPOINT_TEST_CHILD_STEP"
+	// childHold makes the child hold the file open until its input ends: the
+	// value is an access mode of DuckDB, or staging for the sync's lock.
+	childHold = "DEWPOINT_TEST_CHILD_HOLD"
 )
 
 func TestMain(m *testing.M) {
@@ -37,6 +40,9 @@ func TestMain(m *testing.M) {
 }
 
 func child(path, step string) int {
+	if mode := os.Getenv(childHold); mode != "" {
+		return holdFile(path, mode)
+	}
 	s, err := Open(path, Options{})
 	if err == nil {
 		s.at = func(at string) {

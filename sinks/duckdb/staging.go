@@ -2,10 +2,12 @@ package duckdb
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -54,6 +56,9 @@ func (s *stage) put(rec arrow.RecordBatch, first int64) (segment, error) {
 	s.end += seg.size
 	s.mu.Unlock()
 	if _, err := s.file.WriteAt(buf.Bytes(), seg.offset); err != nil {
+		if errors.Is(err, syscall.ENOSPC) {
+			return segment{}, fmt.Errorf("the disk is full: make room beside %s: %w", filepath.Dir(s.file.Name()), err)
+		}
 		return segment{}, fmt.Errorf("write the staging file: %w", err)
 	}
 	return seg, nil

@@ -19,6 +19,9 @@ type Synthetic struct {
 	// Version is mixed into every value of one column and into the hash:
 	// another version is an estate in which every row changed.
 	Version int
+	// Count is mixed into the same column's values, but not into the hash: it
+	// is for a kind whose first own column is volatile.
+	Count int
 	// Edges is the number of references of each row.
 	Edges int
 }
@@ -97,7 +100,7 @@ func (g *Synthetic) rows(scope schema.Scope, from, to int) arrow.RecordBatch {
 func (g *Synthetic) value(b array.Builder, t schema.Type, i int, r uint64, text func(string, uint64) string) {
 	v := mix(r + uint64(i))
 	if i == 0 {
-		v += uint64(g.Version)
+		v += uint64(g.Version + g.Count)
 	} else if v%7 == 0 {
 		b.AppendNull()
 		return
