@@ -5,68 +5,8 @@ import (
 	"errors"
 	"math"
 	"math/bits"
-)
 
-// Bits of a shape, a member, an operation and a service in the archive's
-// notation, in the order in which the values that they announce follow.
-// Package gen writes them.
-const (
-	ShapeDoc = 1 << iota
-	ShapeElemName
-	ShapeKeyName
-	ShapeValName
-	ShapePayload
-	ShapeLocationName
-	ShapeXMLNamespace
-	ShapeTimestampFormat
-	ShapeMin
-	ShapeMax
-	ShapePattern
-	ShapeEnum
-	ShapeRequired
-	ShapeFlat
-	ShapeSensitive
-	ShapeDocument
-	ShapeUnion
-	ShapeEventStream
-)
-
-// Bits of a member.
-const (
-	MemberDoc = 1 << iota
-	MemberLocation
-	MemberLocationName
-	MemberQueryName
-	MemberXMLNamespace
-	MemberTimestampFormat
-	MemberFlat
-	MemberXMLAttribute
-	MemberSensitive
-	MemberIdempotencyTok
-	MemberHostLabel
-	MemberJSONValue
-	MemberStreaming
-)
-
-// Bits of an operation.
-const (
-	OpDoc = 1 << iota
-	OpHostPrefix
-	OpResultWrapper
-	OpVariant
-	OpPager
-	OpUnsigned
-	OpChecksum
-	OpDiscovery
-	OpDeprecated
-)
-
-// Bits of an error and of a service.
-const (
-	ErrorRetryable = 1 << iota
-	ErrorThrottles
-
-	ServiceQueryCompatible = 1
+	"github.com/dewpoint-data/dewpoint/extract/aws/api/internal/notation"
 )
 
 var errDamaged = errors.New("damaged API description")
@@ -186,7 +126,7 @@ func (d *decoder) service() *Service {
 	} {
 		*p = d.string()
 	}
-	s.QueryCompatible = d.uint()&ServiceQueryCompatible != 0
+	s.QueryCompatible = d.uint()&notation.ServiceQueryCompatible != 0
 	d.shapes = make([]Shape, d.count())
 	members := make([]Member, d.count())
 	for i := range d.shapes {
@@ -195,7 +135,7 @@ func (d *decoder) service() *Service {
 	d.errors = make([]Error, d.count())
 	for i := range d.errors {
 		f := d.uint()
-		d.errors[i] = Error{Code: d.string(), Retryable: f&ErrorRetryable != 0, Throttles: f&ErrorThrottles != 0}
+		d.errors[i] = Error{Code: d.string(), Retryable: f&notation.ErrorRetryable != 0, Throttles: f&notation.ErrorThrottles != 0}
 	}
 	ops := make([]Operation, d.count())
 	s.Operations = make(map[string]*Operation, len(ops))
@@ -217,26 +157,26 @@ func (d *decoder) fill(s *Shape, slab []Member) []Member {
 			*p = d.string()
 		}
 	}
-	if f&ShapeMin != 0 {
+	if f&notation.ShapeMin != 0 {
 		s.Min = d.float()
 	}
-	if f&ShapeMax != 0 {
+	if f&notation.ShapeMax != 0 {
 		s.Max = d.float()
 	}
-	if f&ShapePattern != 0 {
+	if f&notation.ShapePattern != 0 {
 		s.Pattern = d.string()
 	}
-	if f&ShapeEnum != 0 {
+	if f&notation.ShapeEnum != 0 {
 		s.Enum = d.list()
 	}
-	if f&ShapeRequired != 0 {
+	if f&notation.ShapeRequired != 0 {
 		s.Required = d.list()
 	}
-	s.Flat = f&ShapeFlat != 0
-	s.Sensitive = f&ShapeSensitive != 0
-	s.Document = f&ShapeDocument != 0
-	s.Union = f&ShapeUnion != 0
-	s.EventStream = f&ShapeEventStream != 0
+	s.Flat = f&notation.ShapeFlat != 0
+	s.Sensitive = f&notation.ShapeSensitive != 0
+	s.Document = f&notation.ShapeDocument != 0
+	s.Union = f&notation.ShapeUnion != 0
+	s.EventStream = f&notation.ShapeEventStream != 0
 	switch s.Type {
 	case "structure":
 		n := d.count()
@@ -260,31 +200,31 @@ func (d *decoder) member(m *Member) {
 	f := d.uint()
 	m.Name = d.string()
 	m.Shape = d.shape()
-	if f&MemberDoc != 0 {
+	if f&notation.MemberDoc != 0 {
 		m.Doc = d.string()
 	}
-	if f&MemberLocation != 0 {
+	if f&notation.MemberLocation != 0 {
 		m.Location = d.string()
 	}
-	if f&MemberLocationName != 0 {
+	if f&notation.MemberLocationName != 0 {
 		m.LocationName = d.string()
 	}
-	if f&MemberQueryName != 0 {
+	if f&notation.MemberQueryName != 0 {
 		m.QueryName = d.string()
 	}
-	if f&MemberXMLNamespace != 0 {
+	if f&notation.MemberXMLNamespace != 0 {
 		m.XMLNamespace = d.string()
 	}
-	if f&MemberTimestampFormat != 0 {
+	if f&notation.MemberTimestampFormat != 0 {
 		m.TimestampFormat = d.string()
 	}
-	m.Flat = f&MemberFlat != 0
-	m.XMLAttribute = f&MemberXMLAttribute != 0
-	m.Sensitive = f&MemberSensitive != 0
-	m.IdempotencyTok = f&MemberIdempotencyTok != 0
-	m.HostLabel = f&MemberHostLabel != 0
-	m.JSONValue = f&MemberJSONValue != 0
-	m.Streaming = f&MemberStreaming != 0
+	m.Flat = f&notation.MemberFlat != 0
+	m.XMLAttribute = f&notation.MemberXMLAttribute != 0
+	m.Sensitive = f&notation.MemberSensitive != 0
+	m.IdempotencyTok = f&notation.MemberIdempotencyTok != 0
+	m.HostLabel = f&notation.MemberHostLabel != 0
+	m.JSONValue = f&notation.MemberJSONValue != 0
+	m.Streaming = f&notation.MemberStreaming != 0
 }
 
 func (d *decoder) operation(o *Operation) {
@@ -294,25 +234,25 @@ func (d *decoder) operation(o *Operation) {
 	o.URI = d.string()
 	o.Input = d.shape()
 	o.Output = d.shape()
-	if f&OpDoc != 0 {
+	if f&notation.OpDoc != 0 {
 		o.Doc = d.string()
 	}
-	if f&OpHostPrefix != 0 {
+	if f&notation.OpHostPrefix != 0 {
 		o.HostPrefix = d.string()
 	}
-	if f&OpResultWrapper != 0 {
+	if f&notation.OpResultWrapper != 0 {
 		o.ResultWrapper = d.string()
 	}
-	if f&OpVariant != 0 {
+	if f&notation.OpVariant != 0 {
 		o.Variant = d.string()
 	}
-	if f&OpPager != 0 {
+	if f&notation.OpPager != 0 {
 		o.Pager = &Pager{InputTokens: d.list(), OutputTokens: d.list(), More: d.string(), Limit: d.string(), Results: d.list()}
 	}
-	o.Unsigned = f&OpUnsigned != 0
-	o.Checksum = f&OpChecksum != 0
-	o.Discovery = f&OpDiscovery != 0
-	o.Deprecated = f&OpDeprecated != 0
+	o.Unsigned = f&notation.OpUnsigned != 0
+	o.Checksum = f&notation.OpChecksum != 0
+	o.Discovery = f&notation.OpDiscovery != 0
+	o.Deprecated = f&notation.OpDeprecated != 0
 	o.Errors = make([]Error, d.count())
 	for i := range o.Errors {
 		n := d.uint()

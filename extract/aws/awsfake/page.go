@@ -19,10 +19,21 @@ var silent = map[string]bool{"sqs.ListQueues": true, "sqs.ListDeadLetterSourceQu
 // those of which the description does not say it.
 var (
 	tokenNames = [][2]string{
-		{"NextToken", "NextToken"}, {"nextToken", "nextToken"}, {"NextMarker", "NextMarker"}, {"Marker", "NextMarker"},
-		{"Marker", "Marker"}, {"marker", "marker"}, {"PageToken", "NextPageToken"}, {"pageToken", "nextPageToken"},
-		{"NextPageToken", "NextPageToken"}, {"nextPageToken", "nextPageToken"}, {"ContinuationToken", "ContinuationToken"},
-		{"ContinuationToken", "NextContinuationToken"}, {"Token", "NextToken"}, {"token", "nextToken"}, {"position", "position"},
+		{"NextToken", "NextToken"},
+		{"nextToken", "nextToken"},
+		{"NextMarker", "NextMarker"},
+		{"Marker", "NextMarker"},
+		{"Marker", "Marker"},
+		{"marker", "marker"},
+		{"PageToken", "NextPageToken"},
+		{"pageToken", "nextPageToken"},
+		{"NextPageToken", "NextPageToken"},
+		{"nextPageToken", "nextPageToken"},
+		{"ContinuationToken", "ContinuationToken"},
+		{"ContinuationToken", "NextContinuationToken"},
+		{"Token", "NextToken"},
+		{"token", "nextToken"},
+		{"position", "position"},
 	}
 	limitNames = []string{"MaxResults", "maxResults", "Limit", "limit", "MaxItems", "MaxRecords", "PageSize", "pageSize", "MaxKeys"}
 	moreNames  = []string{"IsTruncated", "Truncated", "HasMore", "hasMore", "HasMoreResults"}

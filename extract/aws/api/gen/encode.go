@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/aws/api/internal/notation"
 )
 
 // encode writes a service in the notation that api.Decode reads.
@@ -24,7 +25,7 @@ func encode(s *api.Service) []byte {
 	} {
 		e.string(t)
 	}
-	e.uint(bit(s.QueryCompatible, api.ServiceQueryCompatible))
+	e.uint(bit(s.QueryCompatible, notation.ServiceQueryCompatible))
 	members := 0
 	for _, sh := range e.shapes {
 		members += len(sh.Members)
@@ -45,7 +46,7 @@ func encode(s *api.Service) []byte {
 	}
 	e.uint(uint64(len(errs)))
 	for _, x := range errs {
-		e.uint(bit(x.Retryable, api.ErrorRetryable) | bit(x.Throttles, api.ErrorThrottles))
+		e.uint(bit(x.Retryable, notation.ErrorRetryable) | bit(x.Throttles, notation.ErrorThrottles))
 		e.string(x.Code)
 	}
 	e.uint(uint64(len(ops)))
@@ -133,10 +134,10 @@ func flags(l ...string) uint64 {
 
 func (e *encoder) shape(s *api.Shape) {
 	texts := []string{s.Doc, s.ElemName, s.KeyName, s.ValName, s.Payload, s.LocationName, s.XMLNamespace, s.TimestampFormat}
-	e.uint(flags(texts...) | bit(s.Min != nil, api.ShapeMin) | bit(s.Max != nil, api.ShapeMax) |
-		bit(s.Pattern != "", api.ShapePattern) | bit(s.Enum != nil, api.ShapeEnum) | bit(s.Required != nil, api.ShapeRequired) |
-		bit(s.Flat, api.ShapeFlat) | bit(s.Sensitive, api.ShapeSensitive) | bit(s.Document, api.ShapeDocument) |
-		bit(s.Union, api.ShapeUnion) | bit(s.EventStream, api.ShapeEventStream))
+	e.uint(flags(texts...) | bit(s.Min != nil, notation.ShapeMin) | bit(s.Max != nil, notation.ShapeMax) |
+		bit(s.Pattern != "", notation.ShapePattern) | bit(s.Enum != nil, notation.ShapeEnum) | bit(s.Required != nil, notation.ShapeRequired) |
+		bit(s.Flat, notation.ShapeFlat) | bit(s.Sensitive, notation.ShapeSensitive) | bit(s.Document, notation.ShapeDocument) |
+		bit(s.Union, notation.ShapeUnion) | bit(s.EventStream, notation.ShapeEventStream))
 	e.string(s.Name)
 	e.string(s.Type)
 	e.texts(texts...)
@@ -169,9 +170,9 @@ func (e *encoder) shape(s *api.Shape) {
 
 func (e *encoder) member(m *api.Member) {
 	texts := []string{m.Doc, m.Location, m.LocationName, m.QueryName, m.XMLNamespace, m.TimestampFormat}
-	e.uint(flags(texts...) | bit(m.Flat, api.MemberFlat) | bit(m.XMLAttribute, api.MemberXMLAttribute) |
-		bit(m.Sensitive, api.MemberSensitive) | bit(m.IdempotencyTok, api.MemberIdempotencyTok) |
-		bit(m.HostLabel, api.MemberHostLabel) | bit(m.JSONValue, api.MemberJSONValue) | bit(m.Streaming, api.MemberStreaming))
+	e.uint(flags(texts...) | bit(m.Flat, notation.MemberFlat) | bit(m.XMLAttribute, notation.MemberXMLAttribute) |
+		bit(m.Sensitive, notation.MemberSensitive) | bit(m.IdempotencyTok, notation.MemberIdempotencyTok) |
+		bit(m.HostLabel, notation.MemberHostLabel) | bit(m.JSONValue, notation.MemberJSONValue) | bit(m.Streaming, notation.MemberStreaming))
 	e.string(m.Name)
 	e.uint(e.numbers[m.Shape])
 	e.texts(texts...)
@@ -179,8 +180,8 @@ func (e *encoder) member(m *api.Member) {
 
 func (e *encoder) operation(o *api.Operation) {
 	texts := []string{o.Doc, o.HostPrefix, o.ResultWrapper, o.Variant}
-	e.uint(flags(texts...) | bit(o.Pager != nil, api.OpPager) | bit(o.Unsigned, api.OpUnsigned) |
-		bit(o.Checksum, api.OpChecksum) | bit(o.Discovery, api.OpDiscovery) | bit(o.Deprecated, api.OpDeprecated))
+	e.uint(flags(texts...) | bit(o.Pager != nil, notation.OpPager) | bit(o.Unsigned, notation.OpUnsigned) |
+		bit(o.Checksum, notation.OpChecksum) | bit(o.Discovery, notation.OpDiscovery) | bit(o.Deprecated, notation.OpDeprecated))
 	e.string(o.Name)
 	e.string(o.Method)
 	e.string(o.URI)
