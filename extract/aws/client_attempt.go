@@ -35,6 +35,11 @@ type call struct {
 	credentials sdk.Credentials
 }
 
+// skewTolerance is what a clock may be off before that explains a refusal.
+const skewTolerance = 4 * time.Minute
+
+var errDiscovery = errors.New("the service wants its endpoint to be asked for first, which dewpoint does not do")
+
 // send makes the request, again where that helps, until it has a whole
 // answer.
 func (c *Client) send(ctx context.Context, op *operation, r Request, req *smithyhttp.Request) (*Response, error) {
@@ -42,6 +47,9 @@ func (c *Client) send(ctx context.Context, op *operation, r Request, req *smithy
 	ep, err := t.endpoint()
 	if err != nil {
 		return nil, c.errorFor(op, r, endpoint{}).wrap(classTransport, err)
+	}
+	if r.Op.Discovery && !ep.configured {
+		return nil, c.errorFor(op, r, ep).wrap(classTransport, errDiscovery)
 	}
 	if err := ep.apply(op, r.Input, req); err != nil {
 		return nil, err
@@ -120,6 +128,7 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		}
 	}
 
+	signed := k.skew
 	resp, md, err := k.roundTrip(actx, hreq)
 	k.skew, _ = sdkmiddleware.GetAttemptSkew(md)
 	if k.c.base.DisableClockSkewCorrection {
@@ -151,6 +160,8 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		}
 		err.Attempts = k.attempts
 		err.after = retryAfter(resp.Header, time.Now())
+		// EC2's word for a wrong date, which the SDK takes for old credentials.
+		err.retryable = err.retryable || err.Code == "RequestExpired" && (k.skew-signed).Abs() > skewTolerance
 		return out, md, err
 	}
 	if k.op.svc.Protocol == "smithy-rpc-v2-cbor" {

@@ -46,8 +46,6 @@ func (c *Client) endpointOf(a *Account, region string, svc *api.Service, op *api
 	switch {
 	case !e.configured && err != nil:
 		return e, err
-	case !e.configured && op.Discovery:
-		return e, fmt.Errorf("%s wants its endpoint to be asked for first, which dewpoint does not do", svc.Name)
 	case !e.configured:
 		raw = d.URL
 	case err != nil:

@@ -196,7 +196,8 @@ func (e *APIError) RegionDisabled() bool {
 	switch e.Code {
 	case "OptInRequired", "RegionDisabledException", "InvalidRegionException":
 		return true
-	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException":
+	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException",
+		"InvalidToken", "IllegalLocationConstraintException":
 		return optIn(e.Region)
 	}
 	return false
@@ -211,7 +212,7 @@ func (e *APIError) Credentials() bool {
 	switch e.Code {
 	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch",
 		"InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
-		"AuthFailure", "RequestTimeTooSkewed":
+		"AuthFailure", "InvalidToken", "RequestTimeTooSkewed":
 		return !e.RegionDisabled()
 	}
 	return false
@@ -229,9 +230,11 @@ func (e *APIError) Expired() bool {
 // hint says what to do, where that is known.
 func (e *APIError) hint() string {
 	switch {
+	case e.Code == "RequestExpired":
+		return "the credentials have expired, or this machine's clock is wrong: run `aws sso login` or get new ones"
 	case e.Expired():
 		return "the credentials have expired: run `aws sso login` or get new ones"
-	case e.Code == "RequestTimeTooSkewed" || e.Code == "RequestExpired":
+	case e.Code == "RequestTimeTooSkewed":
 		return "set this machine's clock"
 	case e.RegionDisabled():
 		return "the region is not enabled for the account"
