@@ -41,10 +41,10 @@ func tapeKey(op, input string) TapeKey {
 
 func calls() map[TapeKey]Exchange {
 	m := map[TapeKey]Exchange{
-		tapeKey("List", `{}`):                 {Status: 200, Body: []byte("<a>ü & \"q\"</a>\n")},
-		tapeKey("List", `{"Token":"<&>"}`):    {Status: 200, Header: map[string]string{"Etag": "e"}, Body: []byte{0xff, 0, 1}},
-		tapeKey("Get", `{}`):                  {Status: 404},
-		{"1", "global", "iam", "L", `{}`}: {Status: 200, Body: []byte(`{"x":1}`)},
+		tapeKey("List", `{}`):              {Status: 200, Body: []byte("<a>ü & \"q\"</a>\n")},
+		tapeKey("List", `{"Token":"<&>"}`): {Status: 200, Header: map[string]string{"Etag": "e"}, Body: []byte{0xff, 0, 1}},
+		tapeKey("Get", `{}`):               {Status: 404},
+		{"1", "global", "iam", "L", `{}`}:  {Status: 200, Body: []byte(`{"x":1}`)},
 	}
 	for i := range 50 {
 		m[tapeKey("Many", fmt.Sprintf(`{"i":%d}`, i))] = Exchange{Status: 200, Body: []byte(strings.Repeat("x", i*1000))}

@@ -225,7 +225,7 @@ sso_region = eu-west-1
 
 func TestNoCredentialsSaysWhatToDo(t *testing.T) {
 	f := serve(t, text(""))
-	c := client(t, f.URL, Options{})
+	client(t, f.URL, Options{}) // for the environment
 	unset(t, "AWS_ACCESS_KEY_ID")
 	unset(t, "AWS_SECRET_ACCESS_KEY")
 	c, err := NewClient(t.Context(), Options{})

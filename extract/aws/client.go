@@ -1,3 +1,8 @@
+// Package aws reads AWS accounts. Client calls any operation of the services
+// that package api describes: smithy-go's protocols make the request of a
+// description and a map of values, the SDK finds credentials, signs and says
+// what to retry, and the answer's body comes back as bytes. Source puts the
+// catalogue's kinds into such calls and their answers into record batches.
 package aws
 
 import (

@@ -219,8 +219,10 @@ func TestHeadersOfTheRequestAreSent(t *testing.T) {
 	f := serve(t, text(instances))
 	c := client(t, f.URL, Options{UserAgent: "dewpoint/test"})
 	svc := ec2()
-	resp, err := c.Do(t.Context(), Request{Account: account(), Region: "eu-west-1", Service: svc, Op: svc.Operations["DescribeInstances"],
-		Header: http.Header{"x-extra": {"1"}}})
+	resp, err := c.Do(t.Context(), Request{
+		Account: account(), Region: "eu-west-1", Service: svc, Op: svc.Operations["DescribeInstances"],
+		Header: http.Header{"x-extra": {"1"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +269,8 @@ func TestRestXMLPayload(t *testing.T) {
 	f := serve(t, text(""))
 	c := client(t, f.URL, Options{})
 	ok(t, c, s3(), "PutBucketTagging", map[string]any{"Bucket": "b", "Tagging": map[string]any{
-		"TagSet": []any{map[string]any{"Key": "k", "Value": "<v>"}}}})
+		"TagSet": []any{map[string]any{"Key": "k", "Value": "<v>"}},
+	}})
 	r := f.last(t)
 	want := `<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>k</Key><Value>&lt;v&gt;</Value></Tag></TagSet></Tagging>`
 	if r.body != want || r.Header.Get("Content-Type") != "application/xml" {
@@ -294,7 +297,8 @@ func TestRecursiveShapes(t *testing.T) {
 	f := serve(t, text(`{}`))
 	c := client(t, f.URL, Options{})
 	ok(t, c, svc, "DescribeTable", map[string]any{"Filter": map[string]any{
-		"And": []any{map[string]any{"Dimension": "a"}, map[string]any{"Not": map[string]any{"Dimension": "b"}}}}})
+		"And": []any{map[string]any{"Dimension": "a"}, map[string]any{"Not": map[string]any{"Dimension": "b"}}},
+	}})
 	if b, want := f.last(t).body, `{"Filter":{"And":[{"Dimension":"a"},{"Not":{"Dimension":"b"}}]}}`; b != want {
 		t.Errorf("body\n got %s\nwant %s", b, want)
 	}

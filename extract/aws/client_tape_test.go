@@ -66,7 +66,7 @@ func newTLSServer(t *testing.T) string {
 
 // replayed makes the call once against the handler and once from what that
 // recorded, without credentials.
-func replayed(t *testing.T, h http.HandlerFunc, svc *api.Service, op string, in map[string]any, redact func([]byte) []byte) (*Response, error, *memory) {
+func replayed(t *testing.T, h http.HandlerFunc, svc *api.Service, op string, in map[string]any, redact func([]byte) []byte) (*Response, *memory, error) {
 	t.Helper()
 	f := serve(t, h)
 	tape := &memory{}
@@ -84,7 +84,7 @@ func replayed(t *testing.T, h http.HandlerFunc, svc *api.Service, op string, in 
 	if len(f.requests()) != n {
 		t.Error("the replay used the network")
 	}
-	return resp, err, tape
+	return resp, tape, err
 }
 
 func TestReplayGivesTheAnswerAgain(t *testing.T) {
@@ -94,7 +94,7 @@ func TestReplayGivesTheAnswerAgain(t *testing.T) {
 		w.Header().Set("Set-Cookie", "secret")
 		w.Header().Set("X-Amz-Request-Id", "r-1")
 	}
-	resp, err, tape := replayed(t, h, s3(), "HeadObject", map[string]any{"Bucket": "b", "Key": "k"}, nil)
+	resp, tape, err := replayed(t, h, s3(), "HeadObject", map[string]any{"Bucket": "b", "Key": "k"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestReplayGivesTheErrorAgain(t *testing.T) {
 		"in 200":  {s3(), "ListBuckets", nil, 200, `<Error><Code>AccessDenied</Code></Error>`, "AccessDenied"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err, _ := replayed(t, status(tc.code, tc.body), tc.svc, tc.op, tc.in, nil)
+			_, _, err := replayed(t, status(tc.code, tc.body), tc.svc, tc.op, tc.in, nil)
 			var e *APIError
 			if !errors.As(err, &e) || !strings.HasSuffix(e.Error(), ": "+tc.want) {
 				t.Errorf("%v", err)
@@ -132,7 +132,7 @@ func TestReplayGivesTheErrorAgain(t *testing.T) {
 
 func TestRecordedBodyIsRedacted(t *testing.T) {
 	redact := func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "secret", "")) }
-	resp, err, tape := replayed(t, text(`{"Table":"secret"}`), dynamodb(), "DescribeTable", map[string]any{"TableName": "t"}, redact)
+	resp, tape, err := replayed(t, text(`{"Table":"secret"}`), dynamodb(), "DescribeTable", map[string]any{"TableName": "t"}, redact)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestCredentialsAreNeverRecorded(t *testing.T) {
 		}
 	}
 	svc := service(api.Service{Name: "ecr", EndpointPrefix: "ecr", Protocol: "json", TargetPrefix: "x"}, &api.Operation{Name: "GetAuthorizationToken"})
-	_, err, tape := replayed(t, text(`{"token":"x"}`), svc, "GetAuthorizationToken", nil, nil)
+	_, tape, err := replayed(t, text(`{"token":"x"}`), svc, "GetAuthorizationToken", nil, nil)
 	var missing *extract.MissingError
 	if !errors.As(err, &missing) || len(tape.calls) != 0 {
 		t.Errorf("%v, %s", err, tape.all())
@@ -186,8 +186,10 @@ func TestMissingAnswerNamesTheCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	svc := ec2()
-	_, err = c.Do(t.Context(), Request{Account: &Account{ID: "1"}, Region: "eu-west-1", Service: svc, Op: svc.Operations["DescribeInstances"],
-		Input: map[string]any{"MaxResults": 5}})
+	_, err = c.Do(t.Context(), Request{
+		Account: &Account{ID: "1"}, Region: "eu-west-1", Service: svc, Op: svc.Operations["DescribeInstances"],
+		Input: map[string]any{"MaxResults": 5},
+	})
 	var missing *extract.MissingError
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), `ec2 DescribeInstances {"MaxResults":5} in 1/eu-west-1`) {
 		t.Errorf("%v", err)

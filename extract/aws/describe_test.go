@@ -117,8 +117,10 @@ func dynamodb() *api.Service {
 		Errors: []api.Error{{Code: "ServerBusyException", Retryable: true}, {Code: "TooBusy", Retryable: true, Throttles: true}},
 	}
 	op.Input.Required = []string{"TableName"}
-	return service(api.Service{Name: "dynamodb", SDKID: "DynamoDB", EndpointPrefix: "dynamodb", Protocol: "json", JSONVersion: "1.0",
-		TargetPrefix: "DynamoDB_20120810", APIVersion: "2012-08-10"}, op)
+	return service(api.Service{
+		Name: "dynamodb", SDKID: "DynamoDB", EndpointPrefix: "dynamodb", Protocol: "json", JSONVersion: "1.0",
+		TargetPrefix: "DynamoDB_20120810", APIVersion: "2012-08-10",
+	}, op)
 }
 
 func apigateway() *api.Service {
@@ -172,14 +174,18 @@ func s3() *api.Service {
 			Input:  structure("ListBucketsRequest", member("BucketRegion", str(), at("querystring", "bucket-region")), member("MaxBuckets", num(), at("querystring", "max-buckets"))),
 			Output: structure("ListBucketsOutput", member("Buckets", list(str(), "Bucket"))),
 		},
-		&api.Operation{Name: "GetBucketLocation", Method: "GET", URI: "/{Bucket}?location", Input: bucket("GetBucketLocationRequest"),
-			Output: structure("GetBucketLocationOutput", member("LocationConstraint", str()))},
+		&api.Operation{
+			Name: "GetBucketLocation", Method: "GET", URI: "/{Bucket}?location", Input: bucket("GetBucketLocationRequest"),
+			Output: structure("GetBucketLocationOutput", member("LocationConstraint", str())),
+		},
 		&api.Operation{Name: "GetBucketPolicy", Method: "GET", URI: "/{Bucket}?policy", Input: bucket("GetBucketPolicyRequest"), Output: policy},
 		&api.Operation{Name: "PutBucketTagging", Method: "PUT", URI: "/{Bucket}?tagging", Input: put},
-		&api.Operation{Name: "HeadObject", Method: "HEAD", URI: "/{Bucket}/{Key+}",
+		&api.Operation{
+			Name: "HeadObject", Method: "HEAD", URI: "/{Bucket}/{Key+}",
 			Input: structure("HeadObjectRequest", member("Bucket", str(), at("uri", "Bucket")), member("Key", str(), at("uri", "Key"))),
 			Output: structure("HeadObjectOutput", member("ETag", str(), at("header", "ETag")),
-				member("Metadata", &api.Shape{Name: "Map", Type: "map", Key: str(), Value: str()}, at("headers", "x-amz-meta-")))})
+				member("Metadata", &api.Shape{Name: "Map", Type: "map", Key: str(), Value: str()}, at("headers", "x-amz-meta-"))),
+		})
 }
 
 func s3control() *api.Service {
@@ -197,8 +203,10 @@ func route53() *api.Service {
 	in.LocationName, in.XMLNamespace = "CreateHostedZoneRequest", "https://route53.amazonaws.com/doc/2013-04-01/"
 	return service(api.Service{Name: "route53", SDKID: "Route 53", EndpointPrefix: "route53", Protocol: "rest-xml", APIVersion: "2013-04-01"},
 		&api.Operation{Name: "CreateHostedZone", Method: "POST", URI: "/2013-04-01/hostedzone", Input: in},
-		&api.Operation{Name: "GetHostedZone", Method: "GET", URI: "/2013-04-01/hostedzone/{Id}",
-			Input: structure("GetHostedZoneRequest", member("Id", str(), at("uri", "Id")))})
+		&api.Operation{
+			Name: "GetHostedZone", Method: "GET", URI: "/2013-04-01/hostedzone/{Id}",
+			Input: structure("GetHostedZoneRequest", member("Id", str(), at("uri", "Id"))),
+		})
 }
 
 func sha(body string) string {

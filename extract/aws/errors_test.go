@@ -37,22 +37,33 @@ func TestErrorCodesOfEveryProtocol(t *testing.T) {
 		answer             http.HandlerFunc
 		code, message, rid string
 	}{
-		"ec2": {ec2(), "DescribeInstances", nil,
+		"ec2": {
+			ec2(), "DescribeInstances", nil,
 			status(403, `<?xml version="1.0"?><Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You may not.</Message></Error></Errors><RequestID>r-1</RequestID></Response>`),
-			"UnauthorizedOperation", "You may not.", "r-1"},
-		"query": {iam(), "GetAccountAuthorizationDetails", nil,
+			"UnauthorizedOperation", "You may not.", "r-1",
+		},
+		"query": {
+			iam(), "GetAccountAuthorizationDetails", nil,
 			status(403, `<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error><RequestId>r-2</RequestId></ErrorResponse>`),
-			"AccessDenied", "no", "r-2"},
-		"rest-xml": {s3(), "GetBucketPolicy", map[string]any{"Bucket": "b"},
+			"AccessDenied", "no", "r-2",
+		},
+		"rest-xml": {
+			s3(), "GetBucketPolicy",
+			map[string]any{"Bucket": "b"},
 			header(404, map[string]string{"x-amz-request-id": "r-3"}, `<Error><Code>NoSuchBucketPolicy</Code><Message>none</Message><BucketName>b</BucketName></Error>`),
-			"NoSuchBucketPolicy", "none", "r-3"},
-		"json, namespace": {dynamodb(), "DescribeTable", table,
+			"NoSuchBucketPolicy", "none", "r-3",
+		},
+		"json, namespace": {
+			dynamodb(), "DescribeTable", table,
 			header(400, map[string]string{"x-amzn-RequestId": "r-4"}, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"gone"}`),
-			"ResourceNotFoundException", "gone", "r-4"},
+			"ResourceNotFoundException", "gone", "r-4",
+		},
 		"json, large Message": {dynamodb(), "DescribeTable", table, status(400, `{"__type":"AccessDeniedException","Message":"no"}`), "AccessDeniedException", "no", ""},
-		"rest-json, header": {apigateway(), "GetResources", id,
+		"rest-json, header": {
+			apigateway(), "GetResources", id,
 			header(404, map[string]string{"x-amzn-ErrorType": "NotFoundException:http://internal.amazon.com/"}, `{"message":"Invalid API"}`),
-			"NotFoundException", "Invalid API", ""},
+			"NotFoundException", "Invalid API", "",
+		},
 		"rest-json, code":       {apigateway(), "GetResources", id, status(400, `{"code":"BadRequestException","message":"x"}`), "BadRequestException", "x", ""},
 		"rest-json, no code":    {apigateway(), "GetResources", id, status(403, `{"message":"Missing Authentication Token"}`), "403", "Missing Authentication Token", ""},
 		"json, numeric code":    {dynamodb(), "DescribeTable", table, status(400, `{"code":7,"message":"x"}`), "400", "x", ""},
@@ -62,9 +73,12 @@ func TestErrorCodesOfEveryProtocol(t *testing.T) {
 		"xml, text":             {iam(), "GetAccountAuthorizationDetails", nil, status(400, "bad gateway"), "400", "", ""},
 		"json, HTML":            {dynamodb(), "DescribeTable", table, status(403, htmlPage), "403", "", ""},
 		"rest-xml, 200 + Error": {s3(), "ListBuckets", nil, status(200, `<Error><Code>AccessDenied</Code><Message>no</Message></Error>`), "AccessDenied", "no", ""},
-		"redirect": {s3(), "GetBucketLocation", map[string]any{"Bucket": "b"},
+		"redirect": {
+			s3(), "GetBucketLocation",
+			map[string]any{"Bucket": "b"},
 			header(301, map[string]string{"Location": "http://127.0.0.1:1/"}, `<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message></Error>`),
-			"PermanentRedirect", "elsewhere", ""},
+			"PermanentRedirect", "elsewhere", "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serve(t, tc.answer)
