@@ -339,7 +339,7 @@ func (c *compiler) unified() error {
 			if t.split && part.Expr.Source != 0 {
 				return fmt.Errorf("%s: identity comes from the list call alone", t.name)
 			}
-			c.unread(part.Expr.Source, t.col)
+			c.unread(c.feeds(part.Expr), t.col)
 		}
 		*t.out = out
 	}
@@ -376,6 +376,14 @@ func (c *compiler) template(in Template, split bool) (template, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// feeds is the source that an expression's value comes from.
+func (c *compiler) feeds(e *Expr) int {
+	if t := c.p.spec.Tags; e.Tag != "" && t != nil {
+		return t.Source
+	}
+	return e.Source
 }
 
 // unread notes that a column is unread when the source is.
@@ -475,7 +483,7 @@ func (c *compiler) column(col int32, f Field) error {
 		return fmt.Errorf("it is filled twice")
 	}
 	c.filled[col] = true
-	c.unread(f.Source, int(col))
+	c.unread(c.feeds(&f.Expr), int(col))
 	typ := c.p.columns[col].Type
 	trait := &c.p.columnTraits[col]
 	trait.set = f.Set && (typ == schema.JSON || typ.Elem() != 0)

@@ -100,6 +100,13 @@ func (c *redactCompiler) node(s *Shape) *redactNode {
 	n := &redactNode{}
 	c.done[s] = n
 	n.elem = c.node(s.Elem)
+	if n.elem != nil && s.Type == Map && c.xml { // an entry stands around the value
+		name := s.ValueName
+		if name == "" {
+			name = "value"
+		}
+		n.elem = &redactNode{members: map[string]*redactNode{name: n.elem}}
+	}
 	b := nodeBuilder{format: JSON}
 	if c.xml {
 		b.format = XML
