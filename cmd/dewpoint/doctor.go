@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -121,7 +122,14 @@ func writable(path string) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".dewpoint-*")
+	dir := filepath.Dir(path)
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir) // folders that are missing are created
+	}
+	f, err := os.CreateTemp(dir, ".dewpoint-*")
 	if err != nil {
 		return fmt.Errorf("the file cannot be created: %w", err)
 	}
@@ -191,6 +199,9 @@ func incomplete(r schema.ScopeResult) bool {
 	return r.State != schema.Complete && r.State != schema.NotApplicable
 }
 
+// pageTimeout is how long a first page may take, retries included.
+const pageTimeout = 20 * time.Second
+
 // tryTasks runs tasks until their first rows come.
 func tryTasks(ctx context.Context, tasks []extract.Task, workers int, out *outcomes) {
 	limit := make(chan struct{}, min(workers, 16))
@@ -199,10 +210,12 @@ func tryTasks(ctx context.Context, tasks []extract.Task, workers int, out *outco
 		wg.Go(func() {
 			limit <- struct{}{}
 			defer func() { <-limit }()
-			ctx, cancel := context.WithCancel(ctx)
+			f := &firstPage{outcomes: out}
+			ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 			defer cancel()
+			f.stop = cancel
 			// Errors are those of the context; scopes report the others.
-			_ = t.Run(ctx, &firstPage{outcomes: out, stop: cancel})
+			_ = t.Run(ctx, f)
 		})
 	}
 	wg.Wait()
@@ -231,8 +244,11 @@ func (f *firstPage) Scope(ctx context.Context, r schema.ScopeResult) error {
 	f.mu.Lock()
 	done := f.done
 	f.mu.Unlock()
-	if done && ctx.Err() != nil {
+	switch {
+	case done && ctx.Err() != nil:
 		return nil
+	case ctx.Err() != nil && r.State == schema.Skipped:
+		r.State, r.Error = schema.TimedOut, "no answer in 20 s"
 	}
 	return f.outcomes.Scope(ctx, r)
 }

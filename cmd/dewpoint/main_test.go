@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -22,7 +24,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor},
 		Setup: offline,
 	})
 }
@@ -35,6 +37,7 @@ func offline(e *testscript.Env) error {
 	e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("NO_COLOR", "1")
+	e.Values[serverKey{}] = new(*awsfake.Server)
 	return nil
 }
 

@@ -252,9 +252,9 @@ func origins(cat *catalog.Catalogue) report.Lookup {
 		if !ok {
 			return report.Origin{}
 		}
-		o := report.Origin{Service: e.List.Service, Call: e.List.Op, Actions: map[string][]string{e.List.Op: e.List.Actions}}
+		o := report.Origin{Service: e.List.Service, Call: e.List.Op, Actions: map[string][]string{e.List.Op: e.List.Actions}, Services: map[string]string{}}
 		for _, d := range e.Details {
-			o.Actions[d.Op] = d.Actions
+			o.Actions[d.Op], o.Services[d.Op] = d.Actions, d.Service
 		}
 		return o
 	}

@@ -180,7 +180,7 @@ func (s *Server) pageSize(r *Request, p *api.Pager, all int) (size int, limited 
 	}
 	if r.Service == "ec2" {
 		for k, v := range r.Input {
-			if ids, ok := v.([]any); ok && len(ids) > 0 && strings.HasSuffix(k, "Ids") {
+			if ids, ok := v.([]any); ok && len(ids) > 0 && strings.HasSuffix(k, "Ids") && k != "OwnerIds" {
 				return 0, true, &Error{Code: "InvalidParameterCombination", Message: "the parameter " + k + " cannot be used with the parameter " + p.Limit, Status: 400}
 			}
 		}

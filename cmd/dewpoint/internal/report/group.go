@@ -14,8 +14,10 @@ type Origin struct {
 	Service string
 	// Call is the operation that lists the kind.
 	Call string
-	// Actions are the IAM actions that an operation of the kind needs.
-	Actions map[string][]string
+	// Actions are the IAM actions that an operation of the kind needs, and
+	// Services the services of operations that are of another.
+	Actions  map[string][]string
+	Services map[string]string
 }
 
 // Lookup finds the origin of a kind in the catalogue.
@@ -56,7 +58,7 @@ func Incomplete(scopes []schema.ScopeResult, lookup Lookup) []Group {
 		e.Count++
 		e.add(r.Scope.Kind, r.Scope.Account, r.Scope.Region)
 		if e.Error == "" {
-			e.Error, e.RequestID = r.Error, r.RequestID
+			e.Error, e.RequestID = message(r.Error, r.Code), r.RequestID
 		}
 	}
 	return g.sorted(lookup)
@@ -78,12 +80,12 @@ func Unread(problems []schema.Problem, lookup Lookup) []Group {
 			continue
 		}
 		o := lookup(p.Kind)
-		e := g.at(groupKey{service: o.Service, call: p.Call, code: p.Code})
+		e := g.at(groupKey{service: cmp.Or(o.Services[p.Call], o.Service), call: p.Call, code: p.Code})
 		e.Detail = true
 		e.Count += p.Count
 		e.add(p.Kind, p.Account, p.Region)
 		if e.Error == "" {
-			e.Error = p.Sample
+			e.Error = message(p.Sample, p.Code)
 		}
 	}
 	return g.sorted(lookup)
@@ -125,6 +127,18 @@ func (g grouping) sorted(lookup Lookup) []Group {
 			cmp.Compare(a.Call, b.Call), cmp.Compare(a.Code, b.Code))
 	})
 	return out
+}
+
+// message is an error without what the group says already: where, which call
+// and which code.
+func message(text, code string) string {
+	if code == "" {
+		return text
+	}
+	if _, after, ok := strings.Cut(text, ": "+code+": "); ok {
+		return after
+	}
+	return text
 }
 
 // places writes places by account: "111122223333 in eu-west-1, us-east-1".

@@ -44,12 +44,12 @@ func golden(t *testing.T, name string, got []byte) {
 
 func lookup(kind string) Origin {
 	return map[string]Origin{
-		"aws_ec2_instance": {"ec2", "DescribeInstances", map[string][]string{"DescribeInstances": {"ec2:DescribeInstances"}}},
-		"aws_ec2_volume":   {"ec2", "DescribeVolumes", map[string][]string{"DescribeVolumes": {"ec2:DescribeVolumes"}}},
-		"aws_s3_bucket": {"s3", "ListBuckets", map[string][]string{
+		"aws_ec2_instance": {Service: "ec2", Call: "DescribeInstances", Actions: map[string][]string{"DescribeInstances": {"ec2:DescribeInstances"}}},
+		"aws_ec2_volume":   {Service: "ec2", Call: "DescribeVolumes", Actions: map[string][]string{"DescribeVolumes": {"ec2:DescribeVolumes"}}},
+		"aws_s3_bucket": {Service: "s3", Call: "ListBuckets", Actions: map[string][]string{
 			"ListBuckets": {"s3:ListAllMyBuckets"}, "GetBucketTagging": {"s3:GetBucketTagging"},
 		}},
-		"aws_sqs_queue": {"sqs", "ListQueues", map[string][]string{"ListQueues": {"sqs:ListQueues"}}},
+		"aws_sqs_queue": {Service: "sqs", Call: "ListQueues", Actions: map[string][]string{"ListQueues": {"sqs:ListQueues"}}},
 	}[kind]
 }
 
@@ -82,7 +82,7 @@ func partial() *workflow.Report {
 			{Kind: "aws_ec2_volume", Account: "111122223333", Region: "eu-west-1", Call: "DescribeVolumes", Column: "created_at", Code: "time", Count: 1, Sample: "yesterday"},
 		},
 	}
-	denied := "User: arn:aws:sts::111122223333:assumed-role/reader/dewpoint is not authorized to perform: ec2:DescribeInstances"
+	denied := "in 111122223333/eu-west-1: ec2 DescribeInstances: UnauthorizedOperation: User: arn:aws:sts::111122223333:assumed-role/reader/dewpoint is not authorized to perform: ec2:DescribeInstances"
 	for _, region := range []string{"us-east-1", "eu-west-1", "eu-central-1", "ap-south-1"} {
 		r.Incomplete = append(r.Incomplete, scope("aws_ec2_instance", "111122223333", region, schema.Denied, "UnauthorizedOperation", denied))
 	}
