@@ -69,8 +69,6 @@ type Builder struct {
 
 	unreadSrc []bool // of the open row
 	id        []byte
-	account   []byte
-	region    []byte
 	tmp       []byte
 	edgeVals  []value
 	num       [8]byte
@@ -105,6 +103,7 @@ func (b *Builder) Begin(o Origin) {
 	}
 	b.scopes = append(b.scopes, scopeRun{b.rows, o.Scope.ID()})
 	b.origin = o
+	b.from(&b.origin)
 }
 
 // Page appends the rows of a page of the list call, all or none: a body that

@@ -354,7 +354,7 @@ func (w *walker) document(i int) int {
 		t := token{b: b[i+1 : end], typ: tokString, esc: esc, high: high}
 		w.emitText(&t)
 		if t.bad {
-			w.problem(-1, "text", t.b)
+			w.problem(w.json, "text", t.b)
 		}
 		return end + 1
 	}
@@ -386,7 +386,7 @@ func (w *walker) documentObject(i int) int {
 		from := len(w.jbuf)
 		key := w.text(&t)
 		if t.bad {
-			w.problem(-1, "text", key)
+			w.problem(w.json, "text", key)
 		}
 		w.jbuf = appendKey(w.jbuf, key)
 		if i = skipSpace(b, end+1); i >= len(b) || b[i] != ':' {

@@ -234,7 +234,7 @@ func (w *walker) values(dst []value, e *expr) []value {
 			dst = append(dst, value{b: []byte(v[e.parent-1])})
 		}
 	case e.variable != "":
-		dst = append(dst, value{b: []byte(w.origin.variable(e.variable))})
+		dst = append(dst, value{b: w.variable(nil, e.variable)})
 	case e.tag != "":
 		if v, ok := w.tag(e.tag); ok {
 			dst = append(dst, value{b: v})
@@ -419,7 +419,7 @@ func (w *walker) pick(b []byte, key string) (value, bool) {
 }
 
 // expand appends a template; ok is false where an expression has no value.
-func (w *walker) expand(dst []byte, t template, o *Origin) (_ []byte, ok bool) {
+func (w *walker) expand(dst []byte, t template) (_ []byte, ok bool) {
 	for i := range t {
 		p := &t[i]
 		switch {
@@ -430,7 +430,7 @@ func (w *walker) expand(dst []byte, t template, o *Origin) (_ []byte, ok bool) {
 			}
 			dst = append(dst, w.vals[0].b...)
 		case p.variable != "":
-			dst = append(dst, o.variable(p.variable)...)
+			dst = w.variable(dst, p.variable)
 		default:
 			dst = append(dst, p.text...)
 		}
@@ -440,7 +440,7 @@ func (w *walker) expand(dst []byte, t template, o *Origin) (_ []byte, ok bool) {
 
 // expandAll appends what a template makes of each value of the expression in
 // it that has several; nothing where a part has no value.
-func (w *walker) expandAll(dst []value, t template, o *Origin) []value {
+func (w *walker) expandAll(dst []value, t template) []value {
 	texts := [][]byte{nil}
 	for i := range t {
 		p := &t[i]
@@ -449,7 +449,7 @@ func (w *walker) expandAll(dst []value, t template, o *Origin) []value {
 			w.vals = w.values(w.vals[:0], p.expr)
 			texts = product(texts, w.vals)
 		case p.variable != "":
-			texts = product(texts, []value{{b: []byte(o.variable(p.variable))}})
+			texts = product(texts, []value{{b: w.variable(nil, p.variable)}})
 		default:
 			texts = product(texts, []value{{b: []byte(p.text)}})
 		}
@@ -475,12 +475,24 @@ func product(texts [][]byte, values []value) [][]byte {
 	return out
 }
 
-func (o *Origin) variable(name string) string {
+// from takes the variables of an origin.
+func (w *walker) from(o *Origin) {
+	w.origin, w.owned = o, false
+	w.reader = owner{[]byte(o.Scope.Account), []byte(o.Scope.Region)}
+}
+
+// variable is the value of a variable: account and region are the row's own
+// once they are known, the reader's before.
+func (w *walker) variable(dst []byte, name string) []byte {
+	o := &w.reader
+	if w.owned {
+		o = &w.owner
+	}
 	switch name {
 	case "account":
-		return o.Scope.Account
+		return append(dst, o.account...)
 	case "region":
-		return o.Scope.Region
+		return append(dst, o.region...)
 	}
-	return o.Partition
+	return append(dst, w.origin.Partition...)
 }

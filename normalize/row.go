@@ -77,15 +77,15 @@ func (b *Builder) endRow() {
 		col int
 		t   template
 	}{{schema.ColURN, b.plan.urn}, {schema.ColName, b.plan.name}} {
-		if out, ok := b.expand(b.tmp[:0], t.t, &b.origin); ok {
+		if out, ok := b.expand(b.tmp[:0], t.t); ok {
 			b.tmp = out
 			b.cols[t.col].putText(out)
 		}
 	}
 	b.cols[schema.ColVendorID].putText(b.id)
-	b.cols[schema.ColAccount].putText(b.account)
-	b.cols[schema.ColRegion].putText(b.region)
-	id := b.sha.sum(b.plan.spec.Kind, b.account, b.region, b.id)
+	b.cols[schema.ColAccount].putText(b.owner.account)
+	b.cols[schema.ColRegion].putText(b.owner.region)
+	id := b.sha.sum(b.plan.spec.Kind, b.owner.account, b.owner.region, b.id)
 	b.ids = append(b.ids, id[:]...)
 	b.finishUnread()
 	hash := b.hash()
@@ -111,7 +111,7 @@ func (p *Plan) idPath() string {
 
 // identify makes id, account and region; ok is false where the id lacks a part.
 func (b *Builder) identify() (ok bool) {
-	b.id = b.id[:0]
+	b.id, b.owned = b.id[:0], false
 	for i := range b.plan.id {
 		b.vals = b.values(b.vals[:0], &b.plan.id[i])
 		if len(b.vals) == 0 || len(b.vals[0].b) == 0 {
@@ -125,12 +125,13 @@ func (b *Builder) identify() (ok bool) {
 		}
 		b.id = append(b.id, b.vals[0].b...)
 	}
-	if b.account, ok = b.expand(b.account[:0], b.plan.account, &b.origin); !ok {
-		b.account = append(b.account[:0], b.origin.Scope.Account...)
+	if b.owner.account, ok = b.expand(b.owner.account[:0], b.plan.account); !ok {
+		b.owner.account = append(b.owner.account[:0], b.origin.Scope.Account...)
 	}
-	if b.region, ok = b.expand(b.region[:0], b.plan.region, &b.origin); !ok {
-		b.region = append(b.region[:0], b.origin.Scope.Region...)
+	if b.owner.region, ok = b.expand(b.owner.region[:0], b.plan.region); !ok {
+		b.owner.region = append(b.owner.region[:0], b.origin.Scope.Region...)
 	}
+	b.owned = true
 	return true
 }
 
@@ -268,7 +269,7 @@ func (b *Builder) appendEdges(sum xxh3.Uint128) xxh3.Uint128 {
 			first, decl = len(b.edgeDecl), e.edge
 		}
 		if len(e.template) > 0 {
-			b.edgeVals = b.expandAll(b.edgeVals[:0], e.template, &b.origin)
+			b.edgeVals = b.expandAll(b.edgeVals[:0], e.template)
 		} else {
 			b.edgeVals = b.values(b.edgeVals[:0], &e.expr)
 		}

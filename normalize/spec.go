@@ -98,7 +98,8 @@ type Expr struct {
 	// Parent takes a value of the parent's item instead of a path, for kinds
 	// listed for each of another: 1 is the first of Origin.Parent.
 	Parent int
-	// Var takes account, region or partition of the scope instead of a path.
+	// Var takes account, region or partition instead of a path, as in a
+	// template.
 	Var        string
 	Transforms []Transform
 	// Optional parts of an id may lack a value: the id goes without them.
@@ -137,7 +138,8 @@ type Template []TemplatePart
 // TemplatePart is literal text, a variable of the scope or an expression.
 type TemplatePart struct {
 	Text string
-	// Var is account, region or partition.
+	// Var is account, region or partition: the row's own where it is made
+	// after Account and Region, the reader's in those two.
 	Var  string
 	Expr *Expr
 }

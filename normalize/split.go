@@ -86,7 +86,7 @@ func (it Item) first(k int, e *expr, o *Origin) string {
 	if e.parent > 0 || e.variable != "" {
 		w := it.plan.splitter()
 		defer it.plan.put(w)
-		w.origin = o
+		w.from(o)
 		if v := w.values(nil, e); len(v) > 0 {
 			return string(v[0].b)
 		}
@@ -110,7 +110,14 @@ func (it Item) expand(t template, k int, o *Origin, otherwise string) (string, i
 			s.WriteString(v)
 			k++
 		case p.variable != "":
-			s.WriteString(o.variable(p.variable))
+			switch p.variable {
+			case "account":
+				s.WriteString(o.Scope.Account)
+			case "region":
+				s.WriteString(o.Scope.Region)
+			default:
+				s.WriteString(o.Partition)
+			}
 		default:
 			s.WriteString(p.text)
 		}

@@ -28,10 +28,14 @@ type walker struct {
 	depth   int
 	gen     int  // counts the structures around items
 	known   bool // a member of the output was seen
+	json    int32 // the JSON column that is being written, -1 for none
 	strange bool // one was seen that is none
 	cols    []column
 	row     *Builder // takes row items
 	origin  *Origin  // for the expressions that take its values
+	reader  owner    // the origin's
+	owner   owner    // the open row's
+	owned   bool     // it is known
 	split   *splitter
 
 	slots  [][][]byte
@@ -51,6 +55,9 @@ type walker struct {
 	problems problemList
 	drift    map[driftKey]int64
 }
+
+// owner is whose a row is, as its columns say, and where.
+type owner struct{ account, region []byte }
 
 // segment is a member of an object, or an element of a set, in jbuf.
 type segment struct {
@@ -80,7 +87,7 @@ func newWalker(p *Plan) *walker {
 func (w *walker) begin(src int, body []byte) {
 	w.src, w.b = src, body
 	w.at, w.want = 0, ""
-	w.depth, w.known = 0, false
+	w.depth, w.known, w.json = 0, false, -1
 	w.jbuf, w.segs = w.jbuf[:0], w.segs[:0]
 }
 
@@ -165,7 +172,8 @@ func (w *walker) scalar(n *node, t *token) {
 	}
 }
 
-// columnOf is a column that the node's value goes to, -1 if there is none.
+// columnOf is a column that the node's value goes to, or the JSON column that
+// it is part of, -1 if there is none.
 func (w *walker) columnOf(n *node) int32 {
 	for i := range n.sinks {
 		switch n.sinks[i].op {
@@ -181,7 +189,7 @@ func (w *walker) columnOf(n *node) int32 {
 	case len(n.touch) > 0:
 		return n.touch[0]
 	}
-	return -1
+	return w.json
 }
 
 // put writes a scalar column.
@@ -387,6 +395,9 @@ func (w *walker) touch(n *node) {
 
 // enter begins a value of a special node, which leave ends.
 func (w *walker) enter(n *node, from int) {
+	if len(n.columns) > 0 {
+		w.json = n.columns[0]
+	}
 	if n.level > 0 {
 		w.resetLevel(n.level - 1)
 	}
@@ -418,6 +429,7 @@ func (w *walker) leave(n *node, start, from, to int) {
 	}
 	if n.root {
 		w.jbuf = w.jbuf[:start]
+		w.json = -1
 	}
 	if n.pair {
 		if w.hasKey {
