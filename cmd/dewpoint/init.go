@@ -29,7 +29,7 @@ func (a *app) initCommand() *cobra.Command {
 files, writes dewpoint.yaml with what works, and shows what a sync would read.
 It asks AWS who the caller is and which regions are enabled, and nothing else.`,
 		Example: `  $ dewpoint init
-  $ dewpoint init --profile production --profile staging`,
+  $ dewpoint init --force --profile production --profile staging`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			path := a.config

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestPages runs every console block of the documentation, page by page, each
+// in a folder of its own with an estate that has been synced. YAML blocks of
+// CONTRIBUTING.md are written to the files that the text names before. Lines
+// below a command are what it must print.
+func TestPages(t *testing.T) {
+	repo, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := t.TempDir()
+	env := map[string]string{}
+	withEstate(t, func(k, v string) { env[k] = v })
+	for _, k := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		env[k] = filepath.Join(base, k)
+	}
+	profile := "[default]\nregion = us-east-1\n"
+	for _, name := range []string{"production", "staging"} {
+		profile += "[profile " + name + "]\nregion = us-east-1\naws_access_key_id = AKIA111122223333\naws_secret_access_key = secret\n"
+	}
+	write(t, env["AWS_CONFIG_FILE"], profile)
+	env["AWS_EC2_METADATA_DISABLED"], env["HOME"] = "true", base
+	shell := func(t *testing.T, dir, command string) (string, int) {
+		cmd := exec.Command("bash", "-c", command)
+		cmd.Dir = dir
+		cmd.Env = os.Environ()
+		for k, v := range env {
+			cmd.Env = append(cmd.Env, k+"="+v)
+		}
+		var out, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &stderr
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			t.Logf("%s\n%s%s", command, out.String(), stderr.String())
+		}
+		return out.String(), cmd.ProcessState.ExitCode()
+	}
+	first := t.TempDir()
+	if _, code := shell(t, first, "dewpoint sync -q"); code != 0 {
+		t.Fatalf("the first sync ends with %d", code)
+	}
+	database, err := os.ReadFile(filepath.Join(first, "dewpoint.duckdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range pages(t) {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "dewpoint.duckdb"), string(database))
+			write(t, filepath.Join(dir, "report.sql"), "SELECT count(*) FROM resources")
+			if err := os.Symlink(filepath.Join(repo, "examples"), filepath.Join(dir, "examples")); err != nil {
+				t.Fatal(err)
+			}
+			files := filepath.Base(path) == "CONTRIBUTING.md"
+			for _, s := range steps(string(text), files) {
+				if s.file != "" {
+					write(t, filepath.Join(dir, s.file), s.text)
+					continue
+				}
+				out, code := shell(t, dir, s.text)
+				if code != 0 {
+					t.Errorf("%s: exit code %d", s.text, code)
+				}
+				if s.output != "" && steady(out) != steady(s.output) {
+					t.Errorf("%s prints\n%s\nnot, as the page says,\n%s", s.text, out, s.output)
+				}
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// step is a command and what it prints, or a file to write.
+type step struct{ text, output, file string }
+
+var fileName = regexp.MustCompile("`([a-z/._-]+\\.yaml)`")
+
+func steps(text string, files bool) []step {
+	var out []step
+	var language, named string
+	var block []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "```") && language == "":
+			language, block = line[3:]+" ", nil
+		case line == "```":
+			switch {
+			case language == "console ":
+				out = append(out, commands(block)...)
+			case language == "yaml " && files:
+				out = append(out, step{file: named, text: strings.Join(block, "\n") + "\n"})
+			}
+			language = ""
+		case language != "":
+			block = append(block, line)
+		default:
+			for _, m := range fileName.FindAllStringSubmatch(line, -1) {
+				named = m[1]
+			}
+		}
+	}
+	return out
+}
+
+func commands(block []string) []step {
+	var out []step
+	for _, line := range block {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			out = append(out, step{text: command})
+		} else if n := len(out); n > 0 {
+			out[n-1].output += line + "\n"
+		}
+	}
+	return out
+}
+
+var unsteady = regexp.MustCompile(`\b(in )?[0-9.]+(s|m[0-9]{2}s| [kMG]?B)\b|: [0-9,]+ calls`)
+
+// steady leaves out what differs from run to run: times and sizes.
+func steady(s string) string {
+	return strings.TrimSpace(unsteady.ReplaceAllString(s, "#"))
+}
