@@ -70,6 +70,10 @@ func (t *tx) commit(ctx context.Context, end sinks.Outcome) (sum sinks.Summary, 
 	if err != nil {
 		return sum, err
 	}
+	if err := c.exec(ctx, fmt.Sprintf("SET memory_limit = '%dB'", t.sink.opts.MemoryLimit+t.openSegments())); err != nil {
+		_ = c.close()
+		return sum, err
+	}
 	t.sink.at("commit:opened")
 	m := &commit{
 		conn: c, t: t, end: end, now: t.sync.StartedAt.UTC().Truncate(time.Microsecond),
@@ -99,6 +103,22 @@ func (t *tx) commit(ctx context.Context, end sinks.Outcome) (sum sinks.Summary, 
 	_ = c.close()
 	sum.Bytes = fileSize(t.sink.path)
 	return sum, nil
+}
+
+// segmentBytesOpen is what DuckDB counts, though it seldom touches it, for each
+// column of a table that a transaction has written to.
+const segmentBytesOpen = 40 << 10
+
+// openSegments is the memory that DuckDB counts for the columns of all tables
+// that the commit writes to, which cannot be spilled.
+func (t *tx) openSegments() int64 {
+	n := 100 // of dewpoint's own tables
+	for _, ks := range t.kinds {
+		if ks.next > 0 {
+			n += len(ks.kind.TableColumns())
+		}
+	}
+	return int64(n) * segmentBytesOpen
 }
 
 // removeEmpty removes a file that the failed commit created.
