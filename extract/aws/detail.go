@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -213,6 +214,24 @@ func (t *task) batch(ctx context.Context, e *catalog.Entry, k int, items []norma
 		}
 	}
 	return nil
+}
+
+// append adds the row of an item. A detail whose answer is not its output is
+// unread; the error is the list's.
+func (t *task) append(b *normalize.Builder, e *catalog.Entry, it normalize.Item, docs []normalize.Doc) error {
+	for {
+		err := b.Append(it, docs)
+		var page *normalize.PageError
+		if !errors.As(err, &page) {
+			return err
+		}
+		k := slices.IndexFunc(e.Details, func(d *catalog.DetailCall) bool { return d.Op == page.Call })
+		if k < 0 || docs[k].State != normalize.Read {
+			return err
+		}
+		docs[k] = normalize.Doc{State: normalize.Unread}
+		t.problem(schema.Problem{Kind: e.Kind.Name, Call: page.Call, Code: "UnrecognizedAnswer", Sample: err.Error()})
+	}
 }
 
 // refusesOne says whether an error may be about one item of a batch.

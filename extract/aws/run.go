@@ -297,7 +297,7 @@ func (r *reader) page(ctx, writing context.Context, l *catalog.ListCall, o origi
 				if docs.gone[i] {
 					continue
 				}
-				if err := b.Append(it, docs.of(i)); err != nil {
+				if err := r.t.append(b, e, it, docs.of(i)); err != nil {
 					docs.release()
 					return nil, nil, err
 				}
