@@ -1,6 +1,10 @@
 package normalize
 
-import "sync"
+import (
+	"bytes"
+	"cmp"
+	"sync"
+)
 
 // redactNode says what of a value is dropped; nil keeps all of it.
 type redactNode struct {
@@ -8,6 +12,23 @@ type redactNode struct {
 	members map[string]*redactNode // by wire name, those with something to drop
 	elem    *redactNode            // of a list, or the values of a map
 	flat    bool                   // each element of the member is one of a list
+	// keys of a map whose entries are dropped; key is the XML tag of a key.
+	keys map[string]bool
+	key  string
+}
+
+// dropsKey reports whether the entry of a map with this key is dropped.
+func (n *redactNode) dropsKey(key []byte) bool { return n != nil && n.keys[string(key)] }
+
+// dropsEntry reports whether an XML map's entry is dropped, which one whose
+// key cannot be told is.
+func (n *redactNode) dropsEntry(entry []byte) bool {
+	if n == nil || n.keys == nil {
+		return false
+	}
+	_, key, ok := bytes.Cut(entry, []byte("<"+n.key+">"))
+	key, _, end := bytes.Cut(key, []byte("<"))
+	return !ok || !end || bytes.IndexByte(key, '&') >= 0 || n.dropsKey(bytes.TrimSpace(key))
 }
 
 // Redact returns the body of a source's answer without the members that are
@@ -82,6 +103,9 @@ func reaches(s *Shape, seen map[*Shape]bool) bool {
 		return false
 	}
 	seen[s] = true
+	if len(s.DropKeys) > 0 {
+		return true
+	}
 	for i := range s.Members {
 		if s.Members[i].Drop || reaches(s.Members[i].Shape, seen) {
 			return true
@@ -100,6 +124,12 @@ func (c *redactCompiler) node(s *Shape) *redactNode {
 	n := &redactNode{}
 	c.done[s] = n
 	n.elem = c.node(s.Elem)
+	if len(s.DropKeys) > 0 {
+		n.key, n.keys = cmp.Or(s.KeyName, "key"), map[string]bool{}
+		for _, k := range s.DropKeys {
+			n.keys[k] = true
+		}
+	}
 	if n.elem != nil && s.Type == Map && c.xml { // an entry stands around the value
 		name := s.ValueName
 		if name == "" {
@@ -119,7 +149,7 @@ func (c *redactCompiler) node(s *Shape) *redactNode {
 			sub = &redactNode{drop: true}
 		default:
 			if sub = c.node(m.Shape); sub != nil && m.Flat && c.xml {
-				sub = &redactNode{flat: true, elem: sub.elem}
+				sub = &redactNode{flat: true, elem: sub.elem, key: sub.key, keys: sub.keys}
 			}
 		}
 		if sub != nil {
@@ -169,8 +199,11 @@ func (r *redactor) json(n *redactNode, i int) int {
 			}
 			stop, esc, high := scanString(b, name+1)
 			t := token{b: b[name+1 : stop], typ: tokString, esc: esc, high: high}
+			key := r.text(&t)
 			if n.members != nil {
-				sub = n.members[string(r.text(&t))]
+				sub = n.members[string(key)]
+			} else if n.dropsKey(key) {
+				sub = &redactNode{drop: true}
 			}
 		}
 		if sub != nil && sub.drop {
@@ -253,6 +286,20 @@ func (r *redactor) xml(n *redactNode, t tag) int {
 		sub := n.elem
 		if n.members != nil {
 			sub = n.member(r.name(c))
+		}
+		entries := n
+		if sub != nil && sub.flat {
+			entries = sub
+		}
+		if entries.keys != nil {
+			end := r.xmlSkip(c)
+			if end < 0 {
+				return failed
+			}
+			if entries.dropsEntry(b[c.from:end]) {
+				i = end
+				continue
+			}
 		}
 		switch {
 		case sub != nil && sub.drop:
