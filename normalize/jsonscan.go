@@ -3,6 +3,23 @@ package normalize
 // jsonSkip reads the value at i and forgets it.
 func (w *walker) jsonSkip(i int) int {
 	b := w.b
+	if i < len(b) && b[i] != '{' && b[i] != '[' {
+		end := failed
+		if b[i] != '"' {
+			end = scanScalar(b, i)
+		} else if end, _, _ = scanString(b, i+1); end >= 0 {
+			end++
+		}
+		if end < 0 {
+			return w.fail(i, "a JSON value")
+		}
+		return end
+	}
+	return w.jsonSkipNested(i)
+}
+
+func (w *walker) jsonSkipNested(i int) int {
+	b := w.b
 	var stack [maxDepth]byte // the ends of the open objects and arrays
 	depth := 0
 	for {

@@ -98,12 +98,12 @@ func parseInt(b []byte) (int64, bool) {
 	return int64(v), v <= math.MaxInt64
 }
 
+// parseIntSlow is parseInt for long ones and those that look like floats,
+// which are exact up to 2^53.
 func parseIntSlow(b []byte) (int64, bool) {
 	if !isNumber(b) {
 		return 0, false
 	}
-	// An exact decimal with nothing behind the point is what EpochMicros,
-	// whose unit is one, makes of it; check that nothing was cut.
 	if v, err := strconv.ParseInt(string(b), 10, 64); err == nil {
 		return v, true
 	}
