@@ -28,7 +28,8 @@ func (n *redactNode) dropsEntry(entry []byte) bool {
 	}
 	_, key, ok := bytes.Cut(entry, []byte("<"+n.key+">"))
 	key, _, end := bytes.Cut(key, []byte("<"))
-	return !ok || !end || bytes.IndexByte(key, '&') >= 0 || n.dropsKey(bytes.TrimSpace(key))
+	key = bytes.TrimSpace(key)
+	return !ok || !end || len(key) == 0 || bytes.IndexByte(key, '&') >= 0 || n.dropsKey(key)
 }
 
 // Redact returns the body of a source's answer without the members that are
