@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -135,11 +136,12 @@ type kindCompiler struct {
 	used    []value
 	unified map[string]value // of pure paths, by unified column
 	keeps   []value
-	failed  bool
 }
 
 func (k *kindCompiler) fail(err error, path ...any) {
-	k.failed = true
+	if errors.Is(err, errReported) {
+		return
+	}
 	k.s.problems = append(k.s.problems, k.raw.place(path...).problem(k.raw.name, "%v", err))
 }
 

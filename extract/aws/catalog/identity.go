@@ -48,9 +48,7 @@ func (k *kindCompiler) identity() {
 	spec.CreatedAt = k.time("created_at", r.CreatedAt)
 	spec.UpdatedAt = k.time("updated_at", r.UpdatedAt)
 	scope := schema.KeyScope(cmp.Or(r.KeyScope, k.raw.scope(), "region"))
-	switch scope {
-	case schema.KeyGlobal, schema.KeyAccount, schema.KeyRegion:
-	default:
+	if r.KeyScope != "" && !slices.Contains([]schema.KeyScope{schema.KeyGlobal, schema.KeyAccount, schema.KeyRegion}, scope) {
 		k.failf([]any{"key_scope"}, "key_scope: %q is neither global, account nor region", scope)
 	}
 	k.entry.Kind.KeyScope = scope

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ func (k *kindCompiler) itemValue(text string) (value, error) {
 	return k.lookup(e)
 }
 
+// errReported is what follows from something that is reported already.
+var errReported = errors.New("something before is wrong")
+
 func (k *kindCompiler) lookup(e expr) (value, error) {
 	v := value{up: e.up, path: e.path, tag: e.tag, header: e.header, transforms: e.transforms}
 	switch {
@@ -45,6 +49,9 @@ func (k *kindCompiler) lookup(e expr) (value, error) {
 		v.scope, v.shape = e.scopeVar, keyShape
 		return v, nil
 	case e.tag != "":
+		if k.tags == nil && k.raw.Tags != "" {
+			return v, errReported
+		}
 		if k.tags == nil {
 			return v, fmt.Errorf("%q: the kind has no tags", e.text)
 		}

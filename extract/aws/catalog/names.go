@@ -88,15 +88,29 @@ func near(name string, known []string) string {
 	low := strings.ToLower(name)
 	for _, k := range known {
 		kl := strings.ToLower(k)
-		d := distance(low, kl, dist)
-		if d > 0 && (strings.HasPrefix(kl, low) || strings.HasPrefix(low, kl)) && min(len(low), len(kl)) > 3 {
+		d := distance(low, kl, dist+1)
+		switch {
+		case min(len(low), len(kl)) <= 3 || d <= 1:
+		case verbless(name) == verbless(k):
+			d = 1
+		case strings.Contains(kl, low) || strings.Contains(low, kl):
 			d = min(d, 2)
 		}
-		if d < dist || d == dist && best != "" && k < best {
+		if d < dist || d == dist && best != "" && (len(k) < len(best) || len(k) == len(best) && k < best) {
 			best, dist = k, d
 		}
 	}
 	return best
+}
+
+// verbless is what an operation is about: Volumes of DescribeVolumes.
+func verbless(op string) string {
+	for _, v := range []string{"Describe", "List", "Get"} {
+		if rest, ok := strings.CutPrefix(op, v); ok && rest != "" {
+			return rest
+		}
+	}
+	return op
 }
 
 // didYouMean is the clause that a message about an unknown name ends with.

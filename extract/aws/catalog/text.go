@@ -12,7 +12,7 @@ var (
 	tags      = regexp.MustCompile(`<[^>]*>`)
 	abbrevs   = []string{"e.g.", "i.e.", "etc.", "vs.", "Inc.", "approx.", "U.S.", "min.", "max."}
 	maxDoc    = 300
-	docBreaks = strings.NewReplacer("</p>", ". ", "</li>", ", ", "\n", " ")
+	docBreaks = strings.NewReplacer("</li>", ", ", "\n", " ")
 )
 
 // FirstSentence makes one line of plain text of a description: its first
@@ -21,8 +21,11 @@ func FirstSentence(doc string) string {
 	if doc == "" {
 		return ""
 	}
-	if i := strings.Index(doc, "</p>"); i > 0 && strings.TrimSpace(tags.ReplaceAllString(doc[:i], "")) != "" {
-		doc = doc[:i]
+	for paragraph := range strings.SplitSeq(doc, "</p>") {
+		if strings.TrimSpace(tags.ReplaceAllString(paragraph, "")) != "" {
+			doc = paragraph
+			break
+		}
 	}
 	s := html.UnescapeString(tags.ReplaceAllString(docBreaks.Replace(doc), ""))
 	s = strings.Join(strings.Fields(s), " ")
