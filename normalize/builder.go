@@ -84,9 +84,10 @@ func (p *Plan) NewBuilder(mem memory.Allocator) *Builder {
 }
 
 func (p *Plan) newColumns() []column {
-	cols := make([]column, len(p.columns))
+	cols, open := make([]column, len(p.columns)), new([]int32)
 	for i := range cols {
 		cols[i] = newColumn(p.columns[i].Type)
+		cols[i].index, cols[i].open = int32(i), open
 		cols[i].many, cols[i].set = p.columnTraits[i].many, p.columnTraits[i].set
 	}
 	return cols
@@ -235,6 +236,7 @@ func (b *Builder) truncate(edges int) {
 	for i := range b.cols {
 		b.cols[i].truncate(b.rows)
 	}
+	b.forgetOpen()
 	b.ids, b.hashes = b.ids[:16*b.rows], b.hashes[:16*b.rows]
 	b.edgeFrom, b.edgeDecl = b.edgeFrom[:edges], b.edgeDecl[:edges]
 	b.edgeEnds = b.edgeEnds[:edges+1]
@@ -256,7 +258,7 @@ func (b *Builder) Len() int { return b.rows }
 func (b *Builder) Bytes() int {
 	n := len(b.ids) + len(b.hashes) + 24*len(b.edgeDecl) + len(b.edgeText)
 	for i := range b.cols {
-		n += b.cols[i].bytes()
+		n += b.cols[i].bytes(b.rows)
 	}
 	return n
 }

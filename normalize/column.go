@@ -14,15 +14,18 @@ import (
 )
 
 // column collects the values of one column. A row is written in two steps:
-// values are put while its document is walked, then the row is closed, with
-// NULL where nothing was put, or dropped. Values put twice replace each other
+// values are put while its document is walked, then the row is closed or
+// dropped. A row that is not closed by the time of a later one is NULL. Values put twice replace each other
 // in a scalar and add up in a list. The memory is the column's own, used again
 // for every batch; arrow copies out of it.
 type column struct {
 	typ schema.Type
 	// many says that a JSON column is an array of what is put, sorted if set.
 	many, set bool
+	rows      int  // closed; those behind them that were closed without a value are filled in later
 	put       bool // the open row has a value
+	index     int32
+	open      *[]int32 // the columns that have one
 	now       int64
 	valid     []byte  // bitmap
 	nums      []int64 // bool, int64, timestamp and the bits of float64
@@ -38,19 +41,17 @@ func newColumn(t schema.Type) column {
 	return column{typ: t, ends: []int32{0}, valEnds: []int32{0}, lens: []int32{0}}
 }
 
-func (c *column) putNum(v int64) {
-	c.now = v
-	c.put = true
+// mark says that the open row has a value.
+func (c *column) mark() {
+	if !c.put {
+		c.put = true
+		*c.open = append(*c.open, c.index)
+	}
 }
 
-func (c *column) putFloat(v float64) { c.putNum(int64(math.Float64bits(v))) }
-
-func (c *column) putBool(v bool) {
-	c.now = 0
-	if v {
-		c.now = 1
-	}
-	c.put = true
+func (c *column) putNum(v int64) {
+	c.now = v
+	c.mark()
 }
 
 func (c *column) putText(b []byte) {
@@ -58,7 +59,7 @@ func (c *column) putText(b []byte) {
 		c.text = c.text[:c.ends[len(c.ends)-1]]
 	}
 	c.text = append(c.text, b...)
-	c.put = true
+	c.mark()
 }
 
 // touch makes a list present, if empty.
@@ -66,7 +67,7 @@ func (c *column) touch() {
 	if c.many && !c.put {
 		c.text = append(c.text, '[')
 	}
-	c.put = true
+	c.mark()
 }
 
 // putJSON puts a JSON value, or an element of it where the column is many.
@@ -82,13 +83,13 @@ func (c *column) putJSON(b []byte) {
 
 func (c *column) addNum(v int64) {
 	c.nums = append(c.nums, v)
-	c.put = true
+	c.mark()
 }
 
 func (c *column) addText(b []byte) {
 	c.text = append(c.text, b...)
 	c.ends = append(c.ends, int32(len(c.text)))
-	c.put = true
+	c.mark()
 }
 
 func (c *column) addPair(key, value []byte) {
@@ -238,14 +239,13 @@ type scratch struct {
 	order []int32
 }
 
-// close ends row n with what was put, or NULL.
+// close ends row n, for which something was put.
 func (c *column) close(n int) {
+	c.fill(n)
 	if n&7 == 0 {
 		c.valid = append(c.valid, 0)
 	}
-	if c.put {
-		c.valid[n>>3] |= 1 << (n & 7)
-	}
+	c.valid[n>>3] |= 1 << (n & 7)
 	switch c.typ {
 	case schema.Bool, schema.Int64, schema.Float64, schema.Timestamp:
 		c.nums = append(c.nums, c.now)
@@ -258,12 +258,41 @@ func (c *column) close(n int) {
 		c.lens = append(c.lens, int32(len(c.nums)))
 	}
 	c.put = false
+	c.rows = n + 1
+}
+
+// fill makes the rows up to n NULL that were closed without a value.
+func (c *column) fill(n int) {
+	missing := n - c.rows
+	if missing <= 0 {
+		return
+	}
+	c.valid = extend(c.valid, (n+7)/8-len(c.valid), 0)
+	switch c.typ {
+	case schema.Bool, schema.Int64, schema.Float64, schema.Timestamp:
+		c.nums = extend(c.nums, missing, 0)
+	case schema.Text, schema.JSON:
+		c.ends = extend(c.ends, missing, c.ends[len(c.ends)-1])
+	default:
+		c.lens = extend(c.lens, missing, c.lens[len(c.lens)-1])
+	}
+	c.rows = n
+}
+
+// extend appends n times v.
+func extend[T any](s []T, n int, v T) []T {
+	for range n {
+		s = append(s, v)
+	}
+	return s
 }
 
 // truncate drops the open row and all rows from n on.
 func (c *column) truncate(n int) {
 	c.put, c.now = false, 0
 	c.elems = c.elems[:0]
+	n = min(n, c.rows)
+	c.rows = n
 	c.valid = c.valid[:(n+7)/8]
 	if n&7 != 0 {
 		c.valid[n>>3] &= 1<<(n&7) - 1
@@ -288,12 +317,20 @@ func (c *column) truncate(n int) {
 	}
 }
 
-func (c *column) bytes() int {
-	return len(c.valid) + 8*len(c.nums) + len(c.text) + len(c.vals) + 4*(len(c.ends)+len(c.valEnds)+len(c.lens))
+// bytes is about how much memory the column takes with n rows.
+func (c *column) bytes(n int) int {
+	switch c.typ {
+	case schema.Bool, schema.Int64, schema.Float64, schema.Timestamp:
+		return n/8 + 8*n
+	case schema.Text, schema.JSON:
+		return n/8 + 4*n + len(c.text)
+	}
+	return n/8 + 4*n + 8*len(c.nums) + len(c.text) + len(c.vals) + 4*(len(c.ends)+len(c.valEnds))
 }
 
 // array copies the n rows into an Arrow array.
 func (c *column) array(mem memory.Allocator, n int) arrow.Array {
+	c.fill(n)
 	nulls := n - bitutil.CountSetBits(c.valid, 0, n)
 	var valid *memory.Buffer
 	if nulls > 0 {

@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // PageError says that a body is not the output of its call: cut off, an error
@@ -175,10 +176,21 @@ func (w *walker) xmlRoot(root *node, t tag) int {
 	if len(src.Wrap) == 0 {
 		return w.xmlBare(root, t, name)
 	}
-	if !equalName(name, src.Wrap[0]) {
+	if !isOneOf(name, src.Wrap[0]) {
 		return w.fail(t.from, "<"+src.Wrap[0]+">")
 	}
 	return w.xmlWrapped(root, t, src.Wrap[1:])
+}
+
+// isOneOf reports whether the name is one of names with bars between.
+func isOneOf(name []byte, names string) bool {
+	for more := true; more; {
+		var one string
+		if one, names, more = strings.Cut(names, "|"); equalName(name, one) {
+			return true
+		}
+	}
+	return false
 }
 
 // xmlWrapped reads an element for the output, or one that has it inside.

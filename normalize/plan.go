@@ -34,7 +34,7 @@ type Plan struct {
 	captures        int    // of split
 
 	columnTraits []columnTrait
-	hashed       []int32 // columns that are part of _hash
+	hashed       []bool // by column: it is part of _hash
 	seeds        []uint64
 	edgeSeeds    []uint64 // by Kind.Edges
 	unread       [][]string
@@ -112,7 +112,7 @@ func (p *Plan) Kind() *schema.Kind { return p.spec.Kind }
 // volatile, and the edges. Each is mixed with its own name, so that neither
 // the order of columns nor a new one that is NULL changes a hash.
 func (p *Plan) hashing() {
-	p.seeds = make([]uint64, len(p.columns))
+	p.seeds, p.hashed = make([]uint64, len(p.columns)), make([]bool, len(p.columns))
 	for i, c := range p.columns {
 		switch i {
 		case schema.ColID, schema.ColKind, schema.ColCloud, schema.ColScope, schema.ColHash, schema.ColUnread:
@@ -122,7 +122,7 @@ func (p *Plan) hashing() {
 			continue
 		}
 		p.seeds[i] = xxh3.HashString(c.Name)
-		p.hashed = append(p.hashed, int32(i))
+		p.hashed[i] = true
 	}
 	for _, e := range p.spec.Kind.Edges {
 		p.edgeSeeds = append(p.edgeSeeds, xxh3.HashString("edge\x00"+e.To+"\x00"+e.Relation+"\x00"+e.Ref))

@@ -61,6 +61,12 @@ func (w *walker) resetRow() {
 	w.hasKey = false
 }
 
+// forgetOpen forgets which columns the open row has values in.
+func (w *walker) forgetOpen() {
+	open := w.cols[0].open
+	*open = (*open)[:0]
+}
+
 func (b *Builder) beginRow() { b.resetRow() }
 
 // endRow makes what the row's document only says indirectly and closes the
@@ -92,9 +98,10 @@ func (b *Builder) endRow() {
 	hash = b.appendEdges(hash)
 	b.hashes = binary.BigEndian.AppendUint64(b.hashes, hash.Hi)
 	b.hashes = binary.BigEndian.AppendUint64(b.hashes, hash.Lo)
-	for i := range b.cols {
+	for _, i := range *b.cols[0].open {
 		b.cols[i].close(b.rows)
 	}
+	b.forgetOpen()
 	b.rows++
 }
 
@@ -197,26 +204,19 @@ func (b *Builder) finishUnread() {
 		for _, name := range b.plan.unread[src] {
 			c.addText([]byte(name))
 		}
-		c.put = true
+		c.mark()
 	}
 }
 
 // hash finishes the columns and sums up what they hold.
 func (b *Builder) hash() (sum xxh3.Uint128) {
-	for _, i := range b.plan.hashed {
+	for _, i := range *b.cols[0].open {
 		c := &b.cols[i]
-		if !c.put {
-			continue
-		}
 		if c.many || c.set || c.typ == schema.TextMap && i != schema.ColTags {
 			b.finishColumn(c, i)
 		}
-		sum = add128(sum, xxh3.Hash128Seed(b.canonicalValue(c), b.plan.seeds[i]))
-	}
-	for i := range b.cols {
-		// Volatile columns are finished all the same.
-		if c := &b.cols[i]; c.put && b.plan.columns[i].Volatile && (c.many || c.set || c.typ == schema.TextMap) {
-			b.finishColumn(c, int32(i))
+		if b.plan.hashed[i] {
+			sum = add128(sum, xxh3.Hash128Seed(b.canonicalValue(c), b.plan.seeds[i]))
 		}
 	}
 	return sum

@@ -229,6 +229,7 @@ func (s *splitter) end(w *walker, from, to int) {
 			}
 		}
 		w.cols[schema.ColTags].truncate(0)
+		w.forgetOpen()
 		if p.outer() > 0 {
 			if s.outer == nil || s.of != w.gen {
 				s.outer, s.of = w.copyOuter(), w.gen
