@@ -271,6 +271,10 @@ func (b *Builder) Flush() *schema.Batch {
 	}
 	p := b.plan
 	out := &schema.Batch{Kind: p.spec.Kind, Scope: b.origin.Scope, Problems: b.takeProblems(&b.origin)}
+	zeros := memory.NewResizableBuffer(b.mem)
+	zeros.Resize(8 * (b.rows + 1))
+	clear(zeros.Bytes())
+	defer zeros.Release()
 	cols := make([]arrow.Array, len(b.cols))
 	for i := range b.cols {
 		switch i {
@@ -285,7 +289,7 @@ func (b *Builder) Flush() *schema.Batch {
 		case schema.ColScope:
 			cols[i] = b.scopeIDs()
 		default:
-			cols[i] = b.cols[i].array(b.mem, b.rows)
+			cols[i] = b.cols[i].array(b.mem, b.rows, zeros)
 		}
 	}
 	out.Rows = array.NewRecordBatch(p.arrow, cols, int64(b.rows))

@@ -328,8 +328,12 @@ func (c *column) bytes(n int) int {
 	return n/8 + 4*n + 8*len(c.nums) + len(c.text) + len(c.vals) + 4*(len(c.ends)+len(c.valEnds))
 }
 
-// array copies the n rows into an Arrow array.
-func (c *column) array(mem memory.Allocator, n int) arrow.Array {
+// array copies the n rows into an Arrow array. zeros are at least n 64-bit
+// zeros, and one more, which columns without a value share.
+func (c *column) array(mem memory.Allocator, n int, zeros *memory.Buffer) arrow.Array {
+	if c.rows == 0 && len(c.text) == 0 && len(c.nums) == 0 {
+		return c.nulls(mem, n, zeros)
+	}
 	c.fill(n)
 	nulls := n - bitutil.CountSetBits(c.valid, 0, n)
 	var valid *memory.Buffer
@@ -357,6 +361,26 @@ func (c *column) array(mem memory.Allocator, n int) arrow.Array {
 	child := array.NewData(c.typ.Elem().Arrow(), len(c.nums), []*memory.Buffer{nil, elems}, nil, 0, 0)
 	elems.Release()
 	return makeArray(dt, n, nulls, []*memory.Buffer{valid, int32s(mem, c.lens)}, child)
+}
+
+// nulls is an array of n NULLs.
+func (c *column) nulls(mem memory.Allocator, n int, zeros *memory.Buffer) arrow.Array {
+	dt := c.typ.Arrow()
+	buffers := []*memory.Buffer{zeros, zeros}
+	var child *array.Data
+	switch c.typ {
+	case schema.Text, schema.JSON:
+		buffers = append(buffers, memory.NewBufferBytes(nil))
+	case schema.Bool, schema.Int64, schema.Float64, schema.Timestamp:
+	default:
+		empty := array.MakeArrayOfNull(mem, dt.(arrow.ListLikeType).Elem(), 0)
+		defer empty.Release()
+		child = empty.Data().(*array.Data)
+		child.Retain()
+	}
+	zeros.Retain()
+	zeros.Retain()
+	return makeArray(dt, n, n, buffers, child)
 }
 
 // numbers is the buffer of the column's numbers, a bitmap for booleans.

@@ -48,8 +48,9 @@ type Source struct {
 	// Shape is that of the whole output.
 	Shape *Shape
 	// Wrap are the XML elements around the output's members, outermost
-	// first ("ListUsersResponse", "ListUsersResult"). A body with others is
-	// not the output: a failed page. Empty for JSON.
+	// first ("ListUsersResponse", "ListUsersResult"); a root with several
+	// names has them with "|" between. A body with others is not the output:
+	// a failed page. Empty for JSON.
 	Wrap []string
 	// Items is the path from the output to the items of a page, for source
 	// 0 and for batch details (whose caller splits the page); for a detail
