@@ -222,7 +222,7 @@ func nextQuery(r *workflow.Report) string {
 	if url != "duckdb:dewpoint.duckdb" {
 		from = "--from " + shellQuote(url) + " "
 	}
-	return "dewpoint query " + from + `"SELECT kind, region, count(*) AS n FROM resources GROUP BY ALL ORDER BY n DESC"`
+	return "dewpoint query " + from + `"SELECT kind, count(*) FROM resources GROUP BY kind"`
 }
 
 // shortURL names a file below the working directory by its relative path.

@@ -51,7 +51,7 @@ func advise(g *Group, lookup Lookup) []string {
 		return []string{"The region is disabled, the account suspended or the network closed: leave the region out (aws.regions), or see dewpoint doctor."}
 	case g.State == schema.Skipped:
 		return []string{"The sync was interrupted before it: run it again."}
-	case g.State == schema.Failed:
+	case g.State == schema.Failed || g.Detail:
 		return []string{"Run the sync again. If it recurs, dewpoint sync --record DIR " + onlyFlags(g.Kinds) + " keeps the answers for a bug report."}
 	}
 	return nil
