@@ -80,7 +80,7 @@ func TestChecker(t *testing.T) {
 		"volatile":     {volumes + "    volatile: [\"Attachments[].State\"]\n", "f.yaml:9: aws_ec2_volume: Attachments[].State is no column of its own: promote or drop it"},
 		"set":          {volumes + "    set: [Size]\n", "f.yaml:9: aws_ec2_volume: Size is no list"},
 		"types":        {volumes + "    types: {Size: int32}\n", "f.yaml:9: aws_ec2_volume: unknown type \"int32\"; did you mean \"int64\"?"},
-		"times":        {volumes + "    times: {Size: epoch}\n", "f.yaml:9: aws_ec2_volume: unknown time format \"epoch\"; did you mean \"epoch_micros\"?"},
+		"times":        {volumes + "    times: {Size: epoch}\n", "f.yaml:9: aws_ec2_volume: unknown time format \"epoch\"; did you mean \"epoch_nanos\"?"},
 		"created_at":   {volumes + "    created_at: State\n", "f.yaml:9: aws_ec2_volume: created_at: State is a string: say its format in times: {State: iso8601}"},
 		"arn":          {volumes + "    arn: arn:{partition}:ec2:{zone}:x\n", "f.yaml:9: aws_ec2_volume: arn: zone: no member \"zone\" in Volume; did you mean \"AvailabilityZone\"?"},
 		"transform":    {volumes + "    account: \"KmsKeyId | arn(account)\"\n", "f.yaml:9: aws_ec2_volume: account: unknown transform \"arn\""},
