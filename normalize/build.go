@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dewpoint-data/dewpoint/schema"
 )
 
 // paging compiles what a caller needs to go on: tokens, the keys of batch
@@ -192,8 +194,20 @@ func (b *nodeBuilder) node(s *Shape, m *Member, w *want, emit bool, path string)
 		n.kind = documentNode
 	default:
 		n.kind = scalarNode
+		b.shortcuts(n)
 	}
 	return n
+}
+
+// shortcuts finds the scalars that have a short way.
+func (b *nodeBuilder) shortcuts(n *node) {
+	switch {
+	case n.special:
+	case n.emit:
+		n.verbatim = len(n.sinks) == 0 && n.time == 0 && (n.typ == String || n.typ == Blob)
+	case len(n.sinks) == 1 && n.sinks[0].op == toColumn && b.c.p.columns[n.sinks[0].index].Type == schema.Text:
+		n.direct = n.sinks[0].index + 1
+	}
 }
 
 // below is the path of what stands in n.

@@ -47,6 +47,16 @@ func (w *walker) jsonPlain(n *node, i int) int {
 		if end < 0 {
 			return w.fail(i, "a JSON string")
 		}
+		if !esc && !high {
+			if n.direct > 0 {
+				w.cols[n.direct-1].putText(b[i+1 : end])
+				return end + 1
+			}
+			if n.verbatim {
+				w.jbuf = append(w.jbuf, b[i:end+1]...)
+				return end + 1
+			}
+		}
 		t := token{b: b[i+1 : end], typ: tokString, esc: esc, high: high}
 		w.scalar(n, &t)
 		return end + 1

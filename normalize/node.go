@@ -42,6 +42,10 @@ type node struct {
 	entryName, keyName, valueName string
 
 	sinks []sink // of a scalar
+	// The two commonest scalars have a short way: a text that goes to one text
+	// column (its index, from 1) and one that is only emitted.
+	direct   int32
+	verbatim bool
 
 	// The special group.
 	item    itemRole

@@ -23,6 +23,10 @@ func (w *walker) xmlValue(n *node, t tag) int {
 func (w *walker) xmlPlain(n *node, t tag) int {
 	if n.kind == scalarNode || n.kind == documentNode {
 		tok, i := w.xmlText(n, t)
+		if n.direct > 0 && !tok.esc && !tok.high && i >= 0 {
+			w.cols[n.direct-1].putText(tok.b)
+			return i
+		}
 		if i >= 0 {
 			w.scalar(n, &tok)
 		}
