@@ -44,7 +44,10 @@ func TestSmoke(t *testing.T) {
 	if os.Getenv("KEEP") != "" {
 		path = os.Getenv("KEEP")
 	}
-	s, err := Open(path, Options{})
+	var o Options
+	fmt.Sscan(os.Getenv("LIMIT"), &o.MemoryLimit)
+	fmt.Sscan(os.Getenv("THREADS"), &o.Threads)
+	s, err := Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +84,9 @@ func TestSmoke(t *testing.T) {
 		sum, err := tx.Commit(ctx, sinks.Outcome{FinishedAt: time.Now()})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if os.Getenv("SYNCS") == fmt.Sprint(i+1) {
+			defer os.Exit(0)
 		}
 		fmt.Printf("sync %d: %.2f s, cpu %.2f s, %+v, peak %s\n", i, time.Since(at).Seconds(), (cpuTime() - c).Seconds(), sum, peak())
 	}

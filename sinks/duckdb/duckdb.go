@@ -24,8 +24,9 @@ type Options struct {
 	// LockTimeout is how long to wait for another process that holds the
 	// file or its staging; 10 seconds if zero, not at all if negative.
 	LockTimeout time.Duration
-	// MemoryLimit bounds DuckDB's memory in bytes, 300 MB if zero. What does
-	// not fit is spilled to the staging directory.
+	// MemoryLimit bounds DuckDB's buffers in bytes, 240 MB if zero. What does
+	// not fit is spilled to the staging directory; what DuckDB holds beside
+	// its buffers comes on top, up to as much again.
 	MemoryLimit int64
 	// Threads is the number of DuckDB's threads, at most 4 if zero.
 	Threads int
@@ -66,7 +67,7 @@ func Open(path string, o Options) (*Sink, error) {
 		o.LockTimeout = 10 * time.Second
 	}
 	if o.MemoryLimit == 0 {
-		o.MemoryLimit = 300e6
+		o.MemoryLimit = 240e6
 	}
 	if o.Threads == 0 {
 		o.Threads = min(runtime.GOMAXPROCS(0), 4)

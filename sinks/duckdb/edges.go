@@ -6,44 +6,35 @@ import (
 	"strings"
 )
 
+// edgesAtOnce is about how many edges are resolved at once.
+const edgesAtOnce = 500_000
+
 // applyEdges replaces the edges of changed rows, removes those of rows that
 // are gone and resolves: the new ones, and the old ones that what is new or
 // gone may decide otherwise.
 func (m *commit) applyEdges(ctx context.Context) error {
-	var whole []string
-	for i, w := range m.whole {
-		if w {
-			whole = append(whole, fmt.Sprint(i))
-		}
-	}
-	fresh := "EXISTS (FROM applied a WHERE a.kind = e.kind AND a.pos = e.pos)"
-	if len(whole) > 0 {
-		fresh = "(e.kind IN (" + strings.Join(whole, ", ") + ") OR " + fresh + ")"
-	}
-	queries := []string{
+	for _, q := range []string{
 		`DELETE FROM edges WHERE from_id IN (SELECT _id FROM gone)`,
 		`UPDATE edges SET to_id = NULL, resolution = 'gone' WHERE to_id IN (SELECT _id FROM gone)`,
-		// The edges of the rows that were entered. They are few names many
-		// times over, so they are counted as references first.
-		`CREATE TEMP TABLE ne AS SELECT DISTINCT e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope
-			FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE ` + fresh,
-		`CREATE TEMP TABLE kept AS SELECT from_id, relation, to_kind, to_ref FROM edges WHERE from_id IN (SELECT _id FROM applied WHERE NOT is_new)`,
-		// A row with unread columns keeps its old edges: they may come from those.
-		`DELETE FROM edges e WHERE e.from_id IN (SELECT _id FROM applied WHERE NOT is_new AND NOT unread)
-			AND NOT EXISTS (FROM ne n WHERE n.from_id = e.from_id AND n.relation = e.relation AND n.to_ref = e.to_ref AND n.to_kind IN (e.to_kind, ''))`,
-	}
-	for _, q := range queries {
+	} {
 		if err := m.exec(ctx, q); err != nil {
 			return fmt.Errorf("edges: %w", err)
 		}
 	}
-	news, err := m.count(ctx, "SELECT count(*) FROM ne")
+	staged, err := m.count(ctx, "SELECT count(*) FROM se")
 	if err != nil {
 		return err
 	}
-	if news > 0 {
-		if err := m.resolveNew(ctx); err != nil {
-			return fmt.Errorf("resolve new edges: %w", err)
+	replaced, err := m.count(ctx, "SELECT count(*) FROM applied WHERE NOT is_new")
+	if err != nil {
+		return err
+	}
+	if staged+replaced > 0 {
+		parts := max(staged, replaced)/edgesAtOnce + 1
+		for part := range parts {
+			if err := m.replaceEdges(ctx, part, parts, replaced > 0); err != nil {
+				return fmt.Errorf("edges: %w", err)
+			}
 		}
 	}
 	if err := m.resolveOld(ctx); err != nil {
@@ -52,16 +43,110 @@ func (m *commit) applyEdges(ctx context.Context) error {
 	return nil
 }
 
-func (m *commit) resolveNew(ctx context.Context) error {
-	queries := []string{
-		`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM ne`,
+// replaceEdges enters the edges of a part of the rows that were entered. Edges
+// that stand already are not rewritten.
+func (m *commit) replaceEdges(ctx context.Context, part, parts int64, replaced bool) error {
+	in := func(id string) string {
+		if parts == 1 {
+			return "true"
+		}
+		return fmt.Sprintf("hash(%s) %% %d = %d", id, parts, part)
 	}
-	queries = append(queries, resolveQueries...)
+	fresh := "EXISTS (FROM applied a WHERE a.kind = e.kind AND a.pos = e.pos)"
+	var whole []string
+	for i, w := range m.whole {
+		if w {
+			whole = append(whole, fmt.Sprint(i))
+		}
+	}
+	if len(whole) == len(m.whole) {
+		fresh = "true"
+	} else if len(whole) > 0 {
+		fresh = "(e.kind IN (" + strings.Join(whole, ", ") + ") OR " + fresh + ")"
+	}
+	distinct := ""
+	if m.sharedDeclarations() {
+		distinct = "DISTINCT"
+	}
+	// What has a colon, a slash or a UUID's length may be a urn; id is what
+	// cannot.
+	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE ne AS
+		SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope,
+			CASE WHEN NOT (contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
+		FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s AND %s`, distinct, in("e.from_id"), fresh)}
+	if replaced {
+		queries = append(queries,
+			// A row with unread columns keeps its old edges: they may come from those.
+			fmt.Sprintf(`DELETE FROM edges e WHERE e.from_id IN (SELECT _id FROM applied WHERE NOT is_new AND NOT unread AND %s)
+				AND NOT EXISTS (FROM ne n WHERE n.from_id = e.from_id AND n.relation = e.relation AND n.to_ref = e.to_ref AND n.to_kind IN (e.to_kind, ''))`, in("_id")),
+			fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE kept AS SELECT from_id, relation, to_kind, to_ref FROM edges
+				WHERE from_id IN (SELECT _id FROM applied WHERE NOT is_new AND %s)`, in("_id")),
+			`DELETE FROM ne n WHERE EXISTS (FROM kept k WHERE k.from_id = n.from_id AND k.relation = n.relation AND k.to_ref = n.to_ref AND n.to_kind IN (k.to_kind, ''))`)
+	}
+	for _, q := range queries {
+		if err := m.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	return m.resolveNew(ctx)
+}
+
+// sharedDeclarations says whether two edges of a row may differ in their
+// declaration alone.
+func (m *commit) sharedDeclarations() bool {
+	for _, ks := range m.t.kinds {
+		seen := map[[2]string]bool{}
+		for _, e := range ks.kind.Edges {
+			key := [2]string{e.To, e.Relation}
+			if seen[key] {
+				return true
+			}
+			seen[key] = true
+		}
+	}
+	return false
+}
+
+// resolveNew resolves the edges of the table ne and enters them. Most name an
+// id in their own account and region: one join finds those. The others take
+// the way of resolveQueries.
+func (m *commit) resolveNew(ctx context.Context) error {
+	err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT n.*, r._id AS to_id
+		FROM ne n LEFT JOIN (SELECT kind, account, region, id, _id FROM resources WHERE kind IN (SELECT DISTINCT to_kind FROM ne)) r
+		ON r.kind = n.to_kind AND r.account = n.account AND r.region = n.region AND r.id = n.id`)
+	if err != nil {
+		return err
+	}
+	twice, err := m.count(ctx, "SELECT (SELECT count(*) FROM hit) - (SELECT count(*) FROM ne)")
+	if err != nil {
+		return err
+	}
+	if twice > 0 {
+		err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT n.* EXCLUDE (to_id), CASE WHEN min(to_id) = max(to_id) THEN min(to_id) END AS to_id FROM hit n GROUP BY ALL`)
+		if err != nil {
+			return err
+		}
+	}
+	queries := []string{
+		`INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
+			SELECT from_id, from_kind, relation, to_kind, to_ref, to_id, 'id', on_delete, _scope FROM hit WHERE to_id IS NOT NULL`,
+		`CREATE OR REPLACE TEMP TABLE ne AS SELECT * EXCLUDE (to_id) FROM hit WHERE to_id IS NULL`,
+		`DROP TABLE hit`,
+	}
+	for _, q := range queries {
+		if err := m.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	left, err := m.count(ctx, "SELECT count(*) FROM ne")
+	if err != nil || left == 0 {
+		return err
+	}
+	queries = append([]string{`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM ne`}, resolveQueries...)
 	queries = append(queries,
 		`INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
 		SELECT n.from_id, n.from_kind, n.relation, coalesce(x.found_kind, n.to_kind), n.to_ref, x.to_id, x.resolution, n.on_delete, n._scope
-		FROM ne n JOIN resolved x ON x.to_ref = n.to_ref AND x.to_kind = n.to_kind AND x.match = n.match AND x.account = n.account AND x.region = n.region
-		WHERE NOT EXISTS (FROM kept k WHERE k.from_id = n.from_id AND k.relation = n.relation AND k.to_ref = n.to_ref AND n.to_kind IN (k.to_kind, ''))`)
+		FROM ne n JOIN resolved x ON x.to_ref = n.to_ref AND x.to_kind = n.to_kind AND x.match = n.match AND x.account = n.account AND x.region = n.region`)
 	for _, q := range queries {
 		if err := m.exec(ctx, q); err != nil {
 			return err
@@ -74,7 +159,6 @@ func (m *commit) resolveNew(ctx context.Context) error {
 // reference what it refers to, by unique match only, the narrowest first. The
 // first step that finds anything decides; if it finds several, none is taken.
 var resolveQueries = []string{
-	// What has a colon, a slash or a UUID's length may be a urn.
 	`CREATE OR REPLACE TEMP TABLE by_urn AS
 		SELECT q.to_kind, q.to_ref, count(*) AS n, any_value(r._id) AS to_id, any_value(r.kind) AS found_kind
 		FROM (SELECT DISTINCT to_kind, to_ref FROM refs WHERE contains(to_ref, ':') OR contains(to_ref, '/') OR length(to_ref) = 36) q

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -141,21 +142,55 @@ func (k *kindCommit) choose(ctx context.Context) error {
 	return err
 }
 
+// compareRows is how many candidates are compared at once: their rows, old
+// and new, are held in temporary tables and in a join.
+const compareRows = 64 << 10
+
 // changed compares the candidates with their rows column by column and enters
-// what differs.
+// what differs. It takes them in the order of the table, so that each part of
+// the table is read once.
 func (k *kindCommit) changed(ctx context.Context) error {
 	n, err := k.count(ctx, "SELECT count(*) FROM w WHERE action = 'cand'")
 	if err != nil || n == 0 {
 		return err
 	}
-	read := k.t.stage.positioned(k.ks.kind.BatchSchema(), k.ks.segs)
-	err = k.withView(read, "v", func() error {
-		return k.exec(ctx, "CREATE OR REPLACE TEMP TABLE cv AS SELECT "+k.staged()+", pos FROM v WHERE pos IN (SELECT pos FROM w WHERE action = 'cand')")
+	parts, err := k.texts(ctx, `SELECT min(rid)::VARCHAR, max(rid)::VARCHAR, min(pos)::VARCHAR, max(pos)::VARCHAR FROM (
+		SELECT pos, rid, ntile(?) OVER (ORDER BY rid) AS part FROM w WHERE action = 'cand') GROUP BY part ORDER BY min(rid)`, (n+compareRows-1)/compareRows)
+	if err != nil {
+		return err
+	}
+	for _, r := range parts {
+		var p comparison
+		for i, to := range []*int64{&p.firstRow, &p.lastRow, &p.firstPos, &p.lastPos} {
+			if *to, err = strconv.ParseInt(r[i], 10, 64); err != nil {
+				return err
+			}
+		}
+		if err := k.compare(ctx, p); err != nil {
+			return err
+		}
+	}
+	return k.exec(ctx, "DROP TABLE nw; DROP TABLE cv")
+}
+
+// comparison is a part of the candidates: those whose rows lie between two of
+// the table, staged between two positions.
+type comparison struct{ firstRow, lastRow, firstPos, lastPos int64 }
+
+func (k *kindCommit) compare(ctx context.Context, p comparison) error {
+	var segs []segment
+	for _, s := range k.ks.segs {
+		if s.first <= p.lastPos && s.first+s.rows > p.firstPos {
+			segs = append(segs, s)
+		}
+	}
+	err := k.withView(k.t.stage.positioned(k.ks.kind.BatchSchema(), segs), "v", func() error {
+		return k.exec(ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE cv AS SELECT %s, pos FROM v WHERE pos IN (SELECT pos FROM w WHERE action = 'cand' AND rid BETWEEN %d AND %d)", k.staged(), p.firstRow, p.lastRow))
 	})
 	if err != nil {
 		return err
 	}
-	if err := k.exec(ctx, k.compareQuery()); err != nil {
+	if err := k.exec(ctx, k.compareQuery(p)); err != nil {
 		return err
 	}
 	if err := k.writeChanged(ctx); err != nil {
@@ -191,7 +226,7 @@ func (k *kindCommit) staged() string {
 // that changed, whether volatile ones did, and the row as it is to be. Columns
 // that could not be read keep their values; columns that left the definition
 // lose them.
-func (k *kindCommit) compareQuery() string {
+func (k *kindCommit) compareQuery(p comparison) string {
 	var diffs, vol, values []string
 	inBatch := map[string]bool{}
 	for i, c := range k.ks.kind.BatchColumns() {
@@ -224,8 +259,8 @@ func (k *kindCommit) compareQuery() string {
 		SELECT t.rowid AS rid, list_filter([%s], lambda x: x IS NOT NULL) AS changed, %s AS vol,
 			v._hash IS DISTINCT FROM t._hash AS new_hash, v._unread IS DISTINCT FROM t._unread AS new_unread, v._scope IS DISTINCT FROM t._scope AS new_scope,
 			%s
-		FROM %s t JOIN cv v ON t._id = v._id`,
-		strings.Join(diffs, ", "), strings.Join(vol, " OR "), strings.Join(values, ", "), k.table)
+		FROM %s t JOIN cv v ON t._id = v._id WHERE t.rowid BETWEEN %d AND %d`,
+		strings.Join(diffs, ", "), strings.Join(vol, " OR "), strings.Join(values, ", "), k.table, p.firstRow, p.lastRow)
 }
 
 // removed lists the table's columns that are not part of the kind.
@@ -324,8 +359,12 @@ func (k *kindCommit) insert(ctx context.Context, where string) error {
 	if err != nil || !k.ks.unread {
 		return err
 	}
-	n, err := k.count(ctx, fmt.Sprintf("SELECT count(*) FROM %s WHERE _sync_id = %s AND _unread IS NOT NULL", k.table, k.syncLiteral()))
-	k.sum.Unread = n
+	query := fmt.Sprintf("SELECT count(*) FROM %s WHERE _unread IS NOT NULL", k.table)
+	if where != "" {
+		query = "SELECT count(*) FROM w WHERE action = 'new' AND unread"
+	}
+	n, err := k.count(ctx, query)
+	k.sum.Unread += n
 	return err
 }
 
