@@ -165,7 +165,7 @@ func (b *Builder) documents(it Item, docs []Doc) error {
 	p := b.plan
 	b.restoreOuter(it.outer)
 	b.readHeaders(0, it.header)
-	if err := b.item(0, it.body); err != nil {
+	if err := b.item(0, &it); err != nil {
 		return err
 	}
 	for src := 1; src < len(p.sources); src++ {
@@ -180,7 +180,7 @@ func (b *Builder) documents(it Item, docs []Doc) error {
 		}
 		b.readHeaders(src, doc.Header)
 		if doc.Item != nil {
-			if err := b.item(src, doc.Item.body); err != nil {
+			if err := b.item(src, doc.Item); err != nil {
 				return err
 			}
 		}
@@ -195,8 +195,11 @@ func (b *Builder) documents(it Item, docs []Doc) error {
 }
 
 // item walks an item that was split from its page.
-func (b *Builder) item(src int, body []byte) error {
-	b.walker.begin(src, body)
+func (b *Builder) item(src int, it *Item) error {
+	if it.whole {
+		return b.read(src, it.body, &b.plan.sources[src].full)
+	}
+	b.walker.begin(src, it.body)
 	n := b.plan.sources[src].full.item
 	end := failed
 	if b.plan.spec.Sources[src].Format == JSON {

@@ -33,6 +33,7 @@ func (w *walker) read(src int, body []byte, t *trie) error {
 		w.enter(t.outer, 0)
 		defer func() {
 			if ok {
+				w.whole = true
 				w.leave(t.outer, 0, 0, len(body))
 			}
 		}()
@@ -249,7 +250,8 @@ func (w *walker) xmlBare(root *node, t tag, name []byte) int {
 			start := len(w.jbuf)
 			end := w.xmlMember(root, &root.fields[k], k, t)
 			if root.special && end >= 0 {
-				w.leave(root, start, t.from, end)
+				w.whole = true
+				w.leave(root, start, 0, len(w.b))
 			}
 			return end
 		}

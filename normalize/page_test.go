@@ -148,6 +148,18 @@ func TestUnwrappedOutputs(t *testing.T) {
 	if got := valueOf(page(t, s, `<?xml version="1.0"?><LocationConstraint xmlns="x">eu-west-1</LocationConstraint>`), "location"); got != `"eu-west-1"` {
 		t.Errorf("location: %s", got)
 	}
+	p := compile(t, s)
+	pg, err := p.Split([]byte(`<?xml version="1.0"?><LocationConstraint>eu-west-1</LocationConstraint>`), nil)
+	if err != nil || len(pg.Items) != 1 {
+		t.Fatal(err)
+	}
+	lb := builder(t, p)
+	if err := lb.Append(pg.Items[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := valueOf(flush(lb), "location"); got != `"eu-west-1"` {
+		t.Errorf("location of an item: %s", got)
+	}
 	if got := page(t, s, `<Error><Code>x</Code></Error>`); !strings.HasPrefix(got, "error") {
 		t.Errorf("error document: %s", got)
 	}
@@ -165,6 +177,16 @@ func TestUnwrappedOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := flush(b)
+	pg, err = b.plan.Split([]byte(`{"b":1, "a":2}`), http.Header{"Etag": {`"x"`}, "X-Id": {"i"}})
+	if err != nil || len(pg.Items) != 1 {
+		t.Fatal(err)
+	}
+	if err := b.Append(pg.Items[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	if again := flush(b); again != out {
+		t.Errorf("split: got %s, want %s", again, out)
+	}
 	for _, c := range [][2]string{{"policy", quote(`{"a":2,"b":1}`)}, {"raw", quote(`{"b":1, "a":2}`)}, {"etag", quote(`"x"`)}, {"id", `"i"`}} {
 		if got := valueOf(out, c[0]); got != c[1] {
 			t.Errorf("%s: got %s, want %s", c[0], got, c[1])

@@ -29,6 +29,7 @@ type Item struct {
 	plan   *Plan
 	src    int
 	body   []byte
+	whole  bool // the body is a document, not a part of one
 	header http.Header
 	outer  [][][]byte // the slots of the structures around the item
 	vals   [][]string // of plan.split
@@ -212,7 +213,7 @@ func (s *splitter) begin(w *walker) { w.resetRow() }
 // end keeps an item that stands from..to in the body.
 func (s *splitter) end(w *walker, from, to int) {
 	p := w.plan
-	it := Item{plan: p, src: w.src, body: w.b[from:to:to], header: s.header}
+	it := Item{plan: p, src: w.src, body: w.b[from:to:to], whole: w.whole, header: s.header}
 	if m := p.sources[w.src].match; m >= 0 && len(w.slots[m]) > 0 {
 		it.Match = string(w.slots[m][0])
 	}

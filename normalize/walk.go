@@ -26,6 +26,7 @@ type walker struct {
 	gen     int   // counts the structures around items
 	known   bool  // a member of the output was seen
 	json    int32 // the JSON column that is being written, -1 for none
+	whole   bool  // the item that ends is the whole document
 	strange bool  // one was seen that is none
 	cols    []column
 	row     *Builder // takes row items
@@ -84,7 +85,7 @@ func newWalker(p *Plan) *walker {
 func (w *walker) begin(src int, body []byte) {
 	w.src, w.b = src, body
 	w.at, w.want = 0, ""
-	w.depth, w.known, w.json = 0, false, -1
+	w.depth, w.known, w.whole, w.json = 0, false, false, -1
 	w.jbuf, w.segs = w.jbuf[:0], w.segs[:0]
 }
 
