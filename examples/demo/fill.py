@@ -22,6 +22,8 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # the demo's accounts own wh
 import boto3
 from botocore.config import Config
 from freezegun import freeze_time
+from moto.dynamodb.responses import DynamoHandler
+from moto.iam.responses import IamResponse
 from moto.moto_api._internal import mock_random
 from moto.server import ThreadedMotoServer
 
@@ -31,6 +33,13 @@ REGIONS = ["eu-central-1", "eu-west-1", "us-east-1"]
 PEOPLE = ["ana", "bo", "chidi", "dana", "eli", "fen"]
 TEAMS = ["checkout", "search", "platform"]
 CONFIG = Config(retries={"max_attempts": 2})
+
+
+# Two calls that the emulator lacks, as AWS answers where there is nothing.
+IamResponse.list_instance_profile_tags = lambda self: """<ListInstanceProfileTagsResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">
+<ListInstanceProfileTagsResult><IsTruncated>false</IsTruncated><Tags/></ListInstanceProfileTagsResult></ListInstanceProfileTagsResponse>"""
+DynamoHandler.describe_kinesis_streaming_destination = lambda self: json.dumps(
+    {"TableName": self.body["TableName"], "KinesisDataStreamDestinations": []})
 
 
 def session(account):
