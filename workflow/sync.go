@@ -98,7 +98,7 @@ func Sync(ctx context.Context, stop context.Context, o Options) (*Report, error)
 	if len(kinds) == 0 {
 		return nil, errors.New("no kinds are selected: see kinds.only and kinds.skip, and dewpoint kinds")
 	}
-	f := &fanout{progress: p, report: r}
+	f := &fanout{kinds: kinds, progress: p, report: r}
 	for _, s := range o.Sinks {
 		t := &sinkTx{url: s.URL()}
 		t.tx, err = s.Begin(stop, sinks.Sync{
@@ -136,6 +136,7 @@ func Sync(ctx context.Context, stop context.Context, o Options) (*Report, error)
 // then on and rolled back; the others go on.
 type fanout struct {
 	txs      []*sinkTx
+	kinds    []*schema.Kind
 	progress *Progress
 
 	mu     sync.Mutex // guards report
@@ -216,7 +217,31 @@ func (f *fanout) Scope(ctx context.Context, s schema.ScopeResult) error {
 		f.report.Incomplete = append(f.report.Incomplete, s)
 	}
 	f.mu.Unlock()
-	return f.each(ctx, func(t *sinkTx) error { return t.tx.Scope(ctx, s) })
+	return f.each(ctx, func(t *sinkTx) error {
+		for _, one := range f.scopesOf(s) {
+			if err := t.tx.Scope(ctx, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// scopesOf is a scope, or where it stands for all kinds of its cloud ("*"),
+// as an account that cannot be entered, those of each.
+func (f *fanout) scopesOf(s schema.ScopeResult) []schema.ScopeResult {
+	if s.Scope.Kind != "*" {
+		return []schema.ScopeResult{s}
+	}
+	var all []schema.ScopeResult
+	for _, k := range f.kinds {
+		if k.Cloud == s.Scope.Cloud {
+			one := s
+			one.Scope.Kind = k.Name
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // Problem implements extract.Writer.

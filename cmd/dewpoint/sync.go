@@ -109,7 +109,7 @@ stops at once and leaves the database as it was.`,
 }
 
 func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
-	reading, stop, done := signals(a)
+	reading, stop, done := signals()
 	defer done()
 	cat, err := workflow.LoadCatalogue(c)
 	if err != nil {
@@ -138,10 +138,14 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	}
 	p := workflow.NewProgress()
 	finish, log := a.show(p, f.noProgress)
+	told := context.AfterFunc(reading, func() {
+		log.Warn("stopping: what is complete is committed; once more stops at once")
+	})
 	r, err := workflow.Sync(reading, stop, workflow.Options{
 		Sources: sources, Sinks: open, Version: buildVersion(), Workers: c.Workers,
 		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p,
 	})
+	told()
 	finish()
 	if err != nil {
 		if stop.Err() != nil {
@@ -163,7 +167,7 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 
 // signals returns a context that the first signal ends and one that the
 // second ends; the third kills the process.
-func signals(a *app) (reading, stop context.Context, done func()) {
+func signals() (reading, stop context.Context, done func()) {
 	reading, cancelReading := context.WithCancel(context.Background())
 	stop, cancelStop := context.WithCancel(context.Background())
 	ch := make(chan os.Signal, 3)

@@ -25,6 +25,8 @@ var invalid = []string{
 func advise(g *Group, lookup Lookup) []string {
 	text := strings.ToLower(g.Error)
 	switch {
+	case slices.Equal(g.Kinds, []string{"*"}) && g.State != schema.Unreachable && !slices.Contains(expired, g.Code):
+		return []string{"The account cannot be entered or its regions not be read: see dewpoint doctor. Its rows stay."}
 	case slices.Contains(expired, g.Code):
 		return []string{
 			"The credentials have expired: log in again (aws sso login --profile NAME, or a new session token) and run the sync again.",
@@ -50,7 +52,7 @@ func advise(g *Group, lookup Lookup) []string {
 	case g.State == schema.Unreachable:
 		return []string{"The region is disabled, the account suspended or the network closed: leave the region out (aws.regions), or see dewpoint doctor."}
 	case g.State == schema.Skipped:
-		return []string{"The sync was interrupted before it: run it again."}
+		return []string{"The sync was interrupted before them: run it again."}
 	case g.State == schema.Failed || g.Detail:
 		return []string{"Run the sync again. If it recurs, dewpoint sync --record DIR " + onlyFlags(g.Kinds) + " keeps the answers for a bug report."}
 	}

@@ -109,9 +109,13 @@ func Frame(c *term.Screen, s workflow.Snapshot, m *Meter) []string {
 		if v.Incomplete > 0 {
 			incomplete = term.Count(int64(v.Incomplete)) + " incomplete"
 		}
+		rows := ""
+		if v.Rows > 0 {
+			rows = term.Plural(v.Rows, "row", "rows")
+		}
 		cells = append(cells, []string{
-			v.Service, bar(c, v.Done, v.Tasks), fmt.Sprintf("%d/%d", v.Done, v.Tasks),
-			term.Plural(v.Rows, "row", "rows"), perSecond(rates[v.Service]), incomplete,
+			v.Service, bar(c, v.Done, v.Tasks), fmt.Sprintf("%d/%d", v.Done, v.Tasks), rows,
+			perSecond(rates[v.Service]), incomplete,
 		})
 	}
 	for _, r := range cells {

@@ -54,7 +54,11 @@ func Incomplete(scopes []schema.ScopeResult, lookup Lookup) []Group {
 	g := grouping{}
 	for _, r := range scopes {
 		o := lookup(r.Scope.Kind)
-		e := g.at(groupKey{cmp.Or(o.Service, r.Scope.Cloud), o.Call, cmp.Or(r.Code, string(r.State)), r.State})
+		k := groupKey{cmp.Or(o.Service, r.Scope.Cloud), o.Call, cmp.Or(r.Code, string(r.State)), r.State}
+		if r.State == schema.Skipped {
+			k.service, k.call = "all calls", ""
+		}
+		e := g.at(k)
 		e.Count++
 		e.add(r.Scope.Kind, r.Scope.Account, r.Scope.Region)
 		if e.Error == "" {
@@ -67,6 +71,7 @@ func Incomplete(scopes []schema.ScopeResult, lookup Lookup) []Group {
 // valueCodes are problems with values, not with calls.
 var valueCodes = map[string]string{
 	"time": "unreadable times, kept as NULL", "number": "numbers out of range, kept as NULL",
+	"type": "values of another type than described, kept as NULL", "id": "items without an id, left out",
 	"tag": "tags with a key twice, the first one kept", "text": "texts with invalid characters, replaced",
 	"duplicate": "rows returned twice with different content, the last one kept",
 	"drift":     "members that the API description does not know, left out",
@@ -105,7 +110,7 @@ func (g grouping) at(k groupKey) *Group {
 func (e *Group) add(kind, account, region string) {
 	insert(&e.Kinds, kind)
 	place := strings.Trim(account+"/"+region, "/")
-	if place != "" {
+	if place = strings.TrimSuffix(place, "/*"); place != "" {
 		insert(&e.Places, place)
 	}
 }
