@@ -1,0 +1,90 @@
+// Command bench prints what dewpoint costs against limits, as ratios of CPU
+// time taken in one run on one machine: absolute times say little elsewhere.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// figure is one line of the table.
+type figure struct {
+	what  string
+	value float64
+	unit  string // x, MB
+	limit float64
+	// least says that the value must be at least the limit, not at most.
+	least bool
+	note  string
+}
+
+func (f figure) held() bool {
+	if f.limit == 0 {
+		return true
+	}
+	if f.least {
+		return f.value >= f.limit
+	}
+	return f.value <= f.limit
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "load-parquet" {
+		if err := loadParquet(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	bin := flag.String("dewpoint", "../bin/dewpoint", "the program to measure")
+	small := flag.Int("small", 100_000, "instances of the smaller sync")
+	large := flag.Int("large", 1_000_000, "instances of the larger sync")
+	only := flag.String("only", "decode,sync", "what to measure")
+	flag.Parse()
+
+	var figures []figure
+	for _, part := range []struct {
+		name string
+		run  func() ([]figure, error)
+	}{
+		{"decode", decode},
+		{"sync", func() ([]figure, error) { return syncs(*bin, *small, *large) }},
+	} {
+		if !strings.Contains(*only, part.name) {
+			continue
+		}
+		f, err := part.run()
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %s: %v\n", part.name, err)
+			os.Exit(1)
+		}
+		figures = append(figures, f...)
+	}
+	if !show(figures) {
+		os.Exit(1)
+	}
+}
+
+// show prints the table and says whether every limit is held.
+func show(figures []figure) bool {
+	ok := true
+	fmt.Printf("%-64s %10s  %-12s %s\n", "figure", "value", "limit", "")
+	for _, f := range figures {
+		limit, verdict := "", ""
+		if f.limit != 0 {
+			sign := "<="
+			if f.least {
+				sign = ">="
+			}
+			limit = fmt.Sprintf("%s %.4g", sign, f.limit)
+			verdict = "held"
+			if !f.held() {
+				verdict, ok = "NOT HELD", false
+			}
+		}
+		fmt.Printf("%-64s %7.2f %-2s  %-12s %-8s %s\n", f.what, f.value, f.unit, limit, verdict, f.note)
+	}
+	return ok
+}
