@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -29,6 +30,22 @@ func TestEveryKindCompilesToAProjection(t *testing.T) {
 	for _, e := range c.Entries() {
 		if _, err := normalize.Compile(e.Spec); err != nil {
 			t.Errorf("%s:%d: %v", e.File, e.Line, err)
+		}
+	}
+}
+
+func TestFilesNameTheirSchema(t *testing.T) {
+	names, err := embedded.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		text, err := embedded.ReadFile(n.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.HasPrefix(text, []byte("# yaml-language-server: $schema=schema.json\n")) {
+			t.Errorf("%s does not begin with # yaml-language-server: $schema=schema.json", n.Name())
 		}
 	}
 }

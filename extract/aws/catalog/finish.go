@@ -243,7 +243,7 @@ func (k *kindCompiler) doc() {
 	doc := k.raw.Doc
 	for _, c := range k.calls {
 		if doc == "" && c.item != nil && c.item.Type == "structure" && len(c.items) > 0 {
-			doc = FirstSentence(c.item.Doc)
+			doc = nounOfDoc(FirstSentence(c.item.Doc))
 		}
 	}
 	if doc == "" {

@@ -62,6 +62,27 @@ func FirstSentence(doc string) string {
 	return s
 }
 
+// wordy is what descriptions of shapes begin with before they come to the point.
+var wordy = regexp.MustCompile(`^(?i:(?:(?:this|the|an?) (?:complex type|structures?|object|shape|summary)(?: that)? )?` +
+	`(?:(?:contains?|describes?|representing|represents?|provides?|specifies|details|information|the details|the summary information|of)` +
+	`(?: (?:the|a|an|all|all of the|detailed|general|summary)?(?: ?(?:details|properties|information|metadata|description|definition|attributes|response object))? ?(?:about|of|for|on) )?) ?)`)
+
+// nounOfDoc takes the words off the description of a kind that say that it is
+// one: "Contains information about a volume." is "A volume.".
+func nounOfDoc(doc string) string {
+	loc := wordy.FindStringIndex(doc)
+	if loc == nil || loc[1] >= len(doc) {
+		return doc
+	}
+	rest := doc[loc[1]:]
+	for _, article := range []string{"a ", "an ", "the ", "one "} {
+		if strings.HasPrefix(rest, article) {
+			return strings.ToUpper(rest[:1]) + rest[1:]
+		}
+	}
+	return doc
+}
+
 // canonical is JSON with sorted keys.
 func canonical(v any) string {
 	b, err := json.Marshal(v)

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 )
 
 func TestWhatIsGeneratedIsCurrent(t *testing.T) {
@@ -27,6 +30,30 @@ func TestWhatIsGeneratedIsCurrent(t *testing.T) {
 		if _, ok := files[p]; !ok {
 			t.Errorf("%s is of no service: run make generate", p)
 		}
+	}
+}
+
+func TestTheExampleOfTheReferenceWorks(t *testing.T) {
+	_, text, ok := strings.Cut(page, "```yaml\n")
+	text, _, closed := strings.Cut(text, "```")
+	if !ok || !closed {
+		t.Fatal("no example")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ec2.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := catalog.Load(catalog.Options{Dirs: []string{dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, ok := c.Entry("aws_ec2_placement_group")
+	if !ok || len(group.Kind.Columns) < 5 || group.Delete == nil {
+		t.Error("the new kind is incomplete")
+	}
+	instance, _ := c.Entry("aws_ec2_instance")
+	if col, _ := instance.Kind.Column("state_transition_reason"); !col.Volatile {
+		t.Error("the override did not take")
 	}
 }
 
