@@ -169,10 +169,11 @@ func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 			}
 		}
 	}
-	for _, p := range out.results {
-		if incomplete(p) {
-			d.bad("credentials", "account %s: %s", p.Scope.Account, p.Error)
-			break
+	for _, r := range out.results {
+		if r.State == schema.NotApplicable {
+			d.print(d.out.Yellow("note"), "region", "%s in %s: %s", r.Scope.Region, r.Scope.Account, r.Error)
+		} else if incomplete(r) {
+			d.bad("credentials", "account %s: %s", r.Scope.Account, r.Error)
 		}
 	}
 	slices.Sort(accounts)

@@ -70,9 +70,11 @@ func (a *app) dryRun(ctx context.Context, sources []extract.Source) error {
 		return err
 	}
 	for _, r := range out.results {
-		if r.State != schema.Complete && r.State != schema.NotApplicable {
-			fmt.Fprintf(a.out.Out, "\nCannot be read: %s in %s/%s: %s\n", r.Scope.Kind, r.Scope.Account, r.Scope.Region, term.Clean(r.Error))
-			break
+		where := strings.TrimSuffix(r.Scope.Account+" in "+r.Scope.Region, " in *")
+		if r.State == schema.NotApplicable {
+			fmt.Fprintf(a.out.Out, "\nLeft out: %s in %s: %s\n", r.Scope.Region, r.Scope.Account, term.Clean(r.Error))
+		} else if incomplete(r) {
+			fmt.Fprintf(a.out.Out, "\nCannot be read: %s: %s\n", where, term.Clean(r.Error))
 		}
 	}
 	slices.Sort(accounts)
