@@ -59,13 +59,12 @@ func snake(s string) string {
 func wordBegins(r []rune, i int) bool {
 	prev := r[i-1]
 	if !unicode.IsUpper(prev) {
-		// The "s" of a plural of capitals belongs to them: ARNsOfUsers.
 		return true
 	}
 	if i+1 >= len(r) || !unicode.IsLower(r[i+1]) {
 		return false
 	}
-	// "IDs", "ARNs": a lone s behind the run is its plural.
+	// A lone s behind a run of capitals is its plural: IDs, ARNsInUse.
 	if r[i+1] == 's' && (i+2 >= len(r) || unicode.IsUpper(r[i+2])) {
 		return false
 	}
