@@ -269,7 +269,21 @@ func (b *nodeBuilder) members(n *node, s *Shape, w *want) {
 	b.c.predictions(n)
 }
 
+// addField adds a member. Of two with one wire name a flat list is found, which
+// can hold what either can, else the first.
 func (n *node) addField(f field, format Format) {
+	if k, ok := n.index[f.wire]; ok {
+		const never = "<"
+		if have := &n.fields[k]; f.flat && !have.flat {
+			have.wire, have.match = never, never
+			n.index[f.wire] = int32(len(n.fields))
+			if n.folded != nil {
+				n.folded[strings.ToLower(f.wire)] = int32(len(n.fields))
+			}
+		} else {
+			f.wire = never
+		}
+	}
 	if format == JSON {
 		f.match = f.wire + `"`
 	} else if n.folded == nil {

@@ -110,6 +110,21 @@ func TestXMLFlat(t *testing.T) {
 	}
 }
 
+// Of two members with one wire name the flat list takes all.
+func TestXMLMembersOfOneName(t *testing.T) {
+	for _, members := range [][]Member{
+		{member("Event", text()), flat(member("Events/Event", list(text())))},
+		{flat(member("Events/Event", list(text()))), member("Event", text())},
+	} {
+		for range 3 {
+			got, _ := oneXML(t, schema.JSON, structure("V", members...), `<V><Event>a</Event><Event>b</Event><Event>c</Event></V>`)
+			if want := quote(`{"Events":["a","b","c"]}`); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	}
+}
+
 // The standard library reads the same texts out of whatever it can read.
 func TestXMLTextsOfTheStandardLibrary(t *testing.T) {
 	parts := []string{"a", " ", "\n", "é", "&amp;", "&#10;", "&#x20AC;", "<![CDATA[x&y<z]]>", "<!-- c -->", "<?p i?>", "\r\n", "]", "12345678", "abcdefghijk"}
