@@ -135,19 +135,23 @@ func steps(text string, files bool) []step {
 func commands(block []string) []step {
 	var out []step
 	for _, line := range block {
-		if command, ok := strings.CutPrefix(line, "$ "); ok {
+		n := len(out)
+		switch command, ok := strings.CutPrefix(line, "$ "); {
+		case ok:
 			out = append(out, step{text: command})
-		} else if n := len(out); n > 0 {
+		case n > 0 && strings.Count(out[n-1].text, `"`)%2 == 1: // a quotation goes on
+			out[n-1].text += "\n" + line
+		case n > 0:
 			out[n-1].output += line + "\n"
 		}
 	}
 	return out
 }
 
-var unsteady = regexp.MustCompile(`\b(in )?[0-9.]+(s|m[0-9]{2}s| [kMG]?B)\b`)
+var unsteady = regexp.MustCompile(`(?m)\b(in )?[0-9.]+(s|m[0-9]{2}s| [kMG]?B)\b|\b[0-9,]+ (calls|edges|kinds|rows|rows read)\b|^total .*`)
 
 // prints compares an output with what a page says, without what differs from
-// run to run: times and sizes. A line of three dots stands for any lines.
+// run to run or as kinds are added: times, sizes, sums. A line of three dots stands for any lines.
 func prints(out, page string) bool {
 	steady := func(s string) string { return strings.TrimSpace(unsteady.ReplaceAllString(s, "#")) }
 	parts := strings.Split("\n"+steady(page)+"\n", "\n...\n")

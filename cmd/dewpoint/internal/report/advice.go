@@ -53,6 +53,8 @@ func advise(g *Group, lookup Lookup) []string {
 		return []string{"The region is disabled, the account suspended or the network closed: leave the region out (aws.regions), or see dewpoint doctor."}
 	case g.State == schema.Skipped:
 		return []string{"The sync was interrupted before them: run it again."}
+	case strings.Contains(g.Error, "has no answer to"):
+		return []string{"The recording was made with other kinds or another version: record anew."}
 	case g.State == schema.Failed || g.Detail:
 		return []string{"Run the sync again. If it recurs, dewpoint sync --record DIR " + onlyFlags(g.Kinds) + " keeps the answers for a bug report."}
 	}
