@@ -1,0 +1,5 @@
+package workflow_test
+
+const childFile = "DEWPOINT_TEST_CHILD_FILE"
+
+func child(path string) int { return 1 }
