@@ -110,7 +110,7 @@ func appendFloat(dst []byte, x float64) []byte {
 
 // emitText writes a token as a JSON string.
 func (w *walker) emitText(t *token) {
-	if !t.esc && t.typ == tokString {
+	if !t.esc && !t.decoded && t.typ == tokString {
 		if b := w.text(t); !t.bad {
 			w.jbuf = append(append(append(w.jbuf, '"'), b...), '"')
 			return

@@ -185,3 +185,24 @@ func TestJSONColumnOfManyValues(t *testing.T) {
 		}
 	}
 }
+
+// TestTextOfTwoUses says that a text with escapes is the same in JSON whoever
+// else reads it.
+func TestTextOfTwoUses(t *testing.T) {
+	for _, in := range []string{`"a\"b\\c\n\ud83e\uddab\/"`, `"plain é"`} {
+		src := things(structure("Thing", member("Id", text()), member("V", list(text())), member("W", structure("W", member("Name", text())))))
+		s := spec(src, fieldOf{"thing_id", schema.Text, at("Id"), 0, false}, fieldOf{"v", schema.JSON, at("V"), 0, false},
+			fieldOf{"texts", schema.TextList, at("V"), 0, false}, fieldOf{"w", schema.JSON, at("W"), 0, false})
+		s.Name = Template{{Expr: &Expr{Path: path("W.Name")}}}
+		s.edge("aws_thing", at("V"))
+		out := page(t, s, `{"Things":[{"Id":"x","V":[`+in+`],"W":{"Name":`+in+`}}]}`)
+		want, _ := one(t, schema.JSON, structure("W", member("Name", text())), `{"Name":`+in+`}`)
+		if got := valueOf(out, "w"); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+		want, _ = one(t, schema.JSON, list(text()), `[`+in+`]`)
+		if got := valueOf(out, "v"); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type token struct {
 	// esc says that the text has escapes, high that it has bytes over 0x7f.
 	// Both are cleared when it is decoded.
 	esc, high bool
+	decoded   bool // b is the text itself, no longer as it stands
 	bad       bool // the text had characters that no text may have
 }
 
@@ -88,7 +89,7 @@ func (w *walker) text(t *token) []byte {
 		w.arena, t.bad = appendUnescaped(w.arena, t.b)
 	}
 	t.b = w.arena[start:len(w.arena):len(w.arena)]
-	t.esc, t.high = false, false
+	t.esc, t.high, t.decoded = false, false, true
 	return t.b
 }
 
