@@ -6,9 +6,13 @@ package normalize
 
 // jsonValue reads the value at i for a node.
 func (w *walker) jsonValue(n *node, i int) int {
-	if !n.special {
-		return w.jsonPlain(n, i)
+	if n.special {
+		return w.jsonSpecial(n, i)
 	}
+	return w.jsonPlain(n, i)
+}
+
+func (w *walker) jsonSpecial(n *node, i int) int {
 	if i < len(w.b) && w.b[i] == 'n' {
 		if n.pair && n.kind == scalarNode && w.hasKey {
 			w.leave(n, len(w.jbuf), i, i) // a tag without a value
@@ -32,16 +36,10 @@ func (w *walker) jsonPlain(n *node, i int) int {
 	if i >= len(b) {
 		return w.fail(i, "a JSON value")
 	}
-	if n.kind == documentNode {
-		if n.emit {
-			return w.document(i)
-		}
-		return w.jsonSkip(i)
-	}
 	switch b[i] {
 	case '"':
 		if n.kind != scalarNode {
-			return w.mismatch(n, i)
+			break
 		}
 		end, esc, high := scanString(b, i+1)
 		if end < 0 {
@@ -67,13 +65,27 @@ func (w *walker) jsonPlain(n *node, i int) int {
 		case mapNode:
 			return w.jsonMap(n, i+1)
 		}
-		return w.mismatch(n, i)
 	case '[':
 		if n.kind == listNode {
 			return w.jsonList(n, i+1)
 		}
+	default:
+		if n.kind != documentNode {
+			return w.jsonLiteral(n, i)
+		}
+	}
+	if n.kind != documentNode {
 		return w.mismatch(n, i)
 	}
+	if n.emit {
+		return w.document(i)
+	}
+	return w.jsonSkip(i)
+}
+
+// jsonLiteral reads the number or literal at i.
+func (w *walker) jsonLiteral(n *node, i int) int {
+	b := w.b
 	end := scanScalar(b, i)
 	if end < 0 {
 		return w.fail(i, "a JSON value")

@@ -70,7 +70,6 @@ const (
 type field struct {
 	wire  string
 	match string // what the reader compares: the wire name with a quote behind it in JSON
-	close string // the XML end tag
 	key   string // "Name": for emission
 	node  *node  // nil: known and unwanted
 	rank  int32  // order of emission
