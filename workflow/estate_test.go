@@ -58,7 +58,8 @@ type estate struct {
 	regions  []string
 	client   aws.Options
 	workers  int
-	scope    time.Duration // scope_timeout
+	scope    time.Duration               // scope_timeout
+	wrap     func(sinks.Sink) sinks.Sink // what is synced into instead of the file
 }
 
 // newEstate starts an AWS with the accounts A and B, in two regions unless
@@ -131,8 +132,12 @@ func (e *estate) attempt(ctx context.Context) (*workflow.Report, error) {
 		return nil, err
 	}
 	defer sink.Close()
+	into := sinks.Sink(sink)
+	if e.wrap != nil {
+		into = e.wrap(sink)
+	}
 	return workflow.Sync(ctx, context.WithoutCancel(ctx), workflow.Options{
-		Sources: []extract.Source{src}, Sinks: []sinks.Sink{sink}, Version: "test", Workers: e.workers,
+		Sources: []extract.Source{src}, Sinks: []sinks.Sink{into}, Version: "test", Workers: e.workers,
 	})
 }
 
