@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,10 +30,26 @@ func remarshal(doc string) string {
 	return strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029").Replace(strings.TrimSuffix(b.String(), "\n"))
 }
 
+// addGolden adds the recorded answers to the seeds.
+func addGolden(f *testing.F, pattern string) {
+	names, err := filepath.Glob(filepath.Join("testdata/golden", pattern))
+	if err != nil || len(names) == 0 {
+		f.Fatal("no seeds", err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+}
+
 func FuzzJSON(f *testing.F) {
 	for _, s := range []string{smallJSON, `{"Things":[{"Id":"\ud83d\ude00\u0041"}]}`, `[1,-0.5e+3,{"a":{"b":[]}},null,true]`, `"\ud800"`, `{"a":1,"a":2}`, "\"\xff\"", string(instancesJSON(1))} {
 		f.Add([]byte(s))
 	}
+	addGolden(f, "*.json")
 	p := compile(f, small(JSON))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		valid := json.Valid(body)
@@ -96,6 +114,7 @@ func FuzzXML(f *testing.F) {
 	for _, s := range []string{smallXML, string(instancesXML(1)), `<R><a b="c"/><![CDATA[x]]>&amp;&#65;<!-- x --></R>`, "<R>a\r\nb</R>", "<a:R xmlns:a='x'></a:R>"} {
 		f.Add([]byte(s))
 	}
+	addGolden(f, "*.xml")
 	p := compile(f, small(XML))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b := p.NewBuilder(memory.DefaultAllocator)

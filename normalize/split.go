@@ -168,6 +168,33 @@ type splitter struct {
 	header http.Header
 	outer  [][][]byte
 	of     int // walker.gen of outer
+	lists  [][]string
+	texts  []string
+	last   [8]string // texts of the last items
+	turn   int
+}
+
+// take cuts n elements from a slab that many items share.
+func take[T any](slab *[]T, n int) []T {
+	if len(*slab) < n {
+		*slab = make([]T, max(n, 256))
+	}
+	out := (*slab)[:n:n]
+	*slab = (*slab)[n:]
+	return out
+}
+
+// intern makes a string of b, the same one where the last items had it: ids are
+// captured twice, and owners seldom differ.
+func (s *splitter) intern(b []byte) string {
+	for _, t := range s.last {
+		if t == string(b) {
+			return t
+		}
+	}
+	s.turn = (s.turn + 1) % len(s.last)
+	s.last[s.turn] = string(b)
+	return s.last[s.turn]
 }
 
 func (p *Plan) splitter() *splitter {
@@ -182,6 +209,7 @@ func (p *Plan) splitter() *splitter {
 
 func (p *Plan) put(s *splitter) {
 	s.b, s.origin = nil, nil
+	s.lists, s.texts, s.last = nil, nil, [8]string{}
 	s.problems.open = s.problems.open[:0]
 	clear(s.drift)
 	for i := range s.slots {
@@ -218,15 +246,16 @@ func (s *splitter) end(w *walker, from, to int) {
 		it.Match = string(w.slots[m][0])
 	}
 	if w.src == 0 {
-		it.vals = make([][]string, len(p.split))
+		it.vals = take(&s.lists, len(p.split))
 		w.cols[schema.ColTags].sortPairs(&w.scratch)
 		for i := range p.split {
 			if e := &p.split[i]; e.parent > 0 || e.variable != "" {
 				continue // Item.first asks the origin
 			}
 			w.vals = w.values(w.vals[:0], &p.split[i])
-			for _, v := range w.vals {
-				it.vals[i] = append(it.vals[i], string(v.b))
+			it.vals[i] = take(&s.texts, len(w.vals))
+			for k, v := range w.vals {
+				it.vals[i][k] = s.intern(v.b)
 			}
 		}
 		w.cols[schema.ColTags].truncate(0)
