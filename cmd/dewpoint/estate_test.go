@@ -76,10 +76,11 @@ type serverKey struct{}
 //	aws html ec2.DescribeVpcs
 //	aws hang ec2.DescribeInstances
 //	aws slow ec2.DescribeInstances 2s
+//	aws fail sts.GetCallerIdentity InvalidClientTokenId
 //	aws heal
 func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: aws start|heal|deny|html|hang|slow [OPERATION] [DELAY]")
+		ts.Fatalf("usage: aws start|heal|deny|html|hang|slow|fail [OPERATION] [DELAY|CODE]")
 	}
 	if args[0] == "start" {
 		s := estate()
@@ -97,12 +98,15 @@ func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	f := awsfake.Fault{Op: args[1], Kind: map[string]awsfake.FaultKind{
-		"deny": awsfake.Deny, "html": awsfake.HTML, "hang": awsfake.Timeout, "slow": awsfake.Slow,
+		"deny": awsfake.Deny, "html": awsfake.HTML, "hang": awsfake.Timeout, "slow": awsfake.Slow, "fail": awsfake.Fail,
 	}[args[0]]}
 	if f.Kind == 0 {
 		ts.Fatalf("unknown fault %s", args[0])
 	}
-	if len(args) > 2 {
+	switch {
+	case f.Kind == awsfake.Fail:
+		f.Code, f.Status, f.Message = args[2], 403, "The security token included in the request is invalid."
+	case f.Kind == awsfake.Slow:
 		d, err := time.ParseDuration(args[2])
 		ts.Check(err)
 		f.Delay = d
