@@ -42,7 +42,7 @@ account, which permissions are missing. Nothing is written.`,
 			return nil
 		},
 	}
-	s.flags(cmd)
+	s.flags(a, cmd)
 	return cmd
 }
 

@@ -28,18 +28,8 @@ edges, calls and permissions; a word or a glob searches names and descriptions.`
   $ dewpoint kinds volume
   $ dewpoint kinds 'aws_iam_*'
   $ dewpoint kinds aws_ec2_instance`,
-		Args: atMost(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			c, err := a.loadConfig()
-			if err != nil {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			cat, err := workflow.LoadCatalogue(c)
-			if err != nil {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return cat.Names(), cobra.ShellCompDirectiveNoFileComp
-		},
+		Args:              atMost(1),
+		ValidArgsFunction: a.completeKinds,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if jsonSchema {
 				_, err := a.out.Out.Write(catalog.JSONSchema())
@@ -70,6 +60,7 @@ edges, calls and permissions; a word or a glob searches names and descriptions.`
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	complete(cmd, "output", completeWith("table", "json"))
 	cmd.Flags().BoolVar(&jsonSchema, "schema", false, "print the JSON schema of catalogue files")
 	return cmd
 }

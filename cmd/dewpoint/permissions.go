@@ -62,6 +62,8 @@ writes the whole as several of them.`,
 	}
 	list(aws, &only, "only", "for these `kinds`: name, service or glob")
 	list(aws, &skip, "skip", "leave these `kinds` out")
+	complete(aws, "only", a.completeKinds)
+	complete(aws, "skip", a.completeKinds)
 	aws.Flags().StringVar(&split, "split", "", "write policies that fit into a managed policy to this `folder`")
 	cmd.AddCommand(aws)
 	return cmd

@@ -51,6 +51,7 @@ Times are UTC. A table is fitted to the terminal; -o line shows every column.`,
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "ask the database at this `URL` (default as sync writes)")
 	f.StringVarP(&output, "output", "o", "table", strings.Join(rows.Formats, ", "))
+	complete(cmd, "output", completeWith(rows.Formats...))
 	f.StringVar(&null, "null", "NULL", "what stands for NULL (nothing in csv, markdown)")
 	return cmd
 }

@@ -155,6 +155,8 @@ Exit codes: 0 complete, 3 partial (what could be read is stored), 1 failed,
 	f.StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&a.logFormat, "log-format", "text", "text, or json for one object a line")
 	f.BoolVar(&a.noColour, "no-color", false, "no colours (also NO_COLOR)")
+	complete(root, "log-format", completeWith("text", "json"))
+	complete(root, "log-level", completeWith("debug", "info", "warn", "error"))
 	root.AddCommand(a.syncCommand(), a.queryCommand(), a.kindsCommand(), a.initCommand(), a.doctorCommand(),
 		a.permissionsCommand(), a.versionCommand(), a.manCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -215,4 +217,29 @@ func oneOf(flag, value string, allowed []string) error {
 		}
 	}
 	return usagef("%s %q: take one of %s%s", flag, value, strings.Join(allowed, ", "), suggest(value, allowed))
+}
+
+// completeKinds completes names of kinds on the shell's command line.
+func (a *app) completeKinds(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	cat, err := workflow.LoadCatalogue(c)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return cat.Names(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// complete completes the values of a flag.
+func complete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic("dewpoint: " + err.Error()) // no such flag
+	}
+}
+
+// completeWith completes with fixed words.
+func completeWith(words ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }

@@ -28,11 +28,16 @@ type selection struct {
 	record, replay      string
 }
 
-func (s *selection) flags(cmd *cobra.Command) {
+func (s *selection) flags(a *app, cmd *cobra.Command) {
 	list(cmd, &s.only, "only", "read these `kinds`: name, service or glob (aws_rds_*)")
 	list(cmd, &s.skip, "skip", "leave these `kinds` out")
 	list(cmd, &s.regions, "region", "read these `regions`: name or glob (default enabled)")
+	complete(cmd, "only", a.completeKinds)
+	complete(cmd, "skip", a.completeKinds)
 	cmd.Flags().StringVar(&s.profile, "profile", "", "use the credentials of this AWS `profile`")
+	complete(cmd, "profile", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return profiles(), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
 func (s *selection) options() workflow.SourceOptions {
@@ -95,7 +100,7 @@ stops at once and leaves the database as it was.`,
 			return a.sync(c, &f)
 		},
 	}
-	f.flags(cmd)
+	f.flags(a, cmd)
 	fl := cmd.Flags()
 	list(cmd, &f.to, "to", "write to these `URL`s (default duckdb:dewpoint.duckdb)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the calls that would be made")
