@@ -215,6 +215,9 @@ func (n *node) below(step string) string {
 	if n.path == "" {
 		return ""
 	}
+	if strings.HasSuffix(n.path, ":") { // the output
+		step = strings.TrimPrefix(step, ".")
+	}
 	return n.path + step
 }
 

@@ -66,6 +66,7 @@ type Builder struct {
 	edgeDecl    []int32
 	edgeText    []byte
 	edgeEnds    []int32
+	edgeSeen    map[string]bool // references of the open row's edge, beyond the first few
 
 	unreadSrc []bool // of the open row
 	id        []byte
@@ -121,7 +122,7 @@ func (b *Builder) Page(body []byte, h http.Header) (tokens []string, rows int, e
 	}
 	m := b.mark()
 	b.manual = false
-	b.upArena = b.upArena[:0]
+	b.arena, b.upArena = b.arena[:0], b.upArena[:0]
 	b.readHeaders(0, h)
 	if err := b.read(0, body, &p.sources[0].full); err != nil {
 		b.rollback(m)

@@ -273,6 +273,6 @@ func (c *compiler) late(col int32, typ schema.Type, f Field, pl place) error {
 	if typ == schema.JSON {
 		c.p.columnTraits[col].many = x.place != nil && len(x.place.many) > 0 && !x.first() || x.splits()
 	}
-	c.p.lateColumns = append(c.p.lateColumns, lateColumn{column: col, expr: x, time: format})
+	c.p.lateColumns = append(c.p.lateColumns, lateColumn{column: col, src: c.feeds(&f.Expr), expr: x, time: format})
 	return nil
 }

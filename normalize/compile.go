@@ -34,7 +34,6 @@ type compiler struct {
 	shared  map[sharedKey]*node
 	slotOf  map[string]int32
 	filled  map[int32]bool
-	ids     int // nodes with predictions
 }
 
 // sourceWants are the tries of a source while they grow.

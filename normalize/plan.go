@@ -69,6 +69,7 @@ type columnTrait struct{ many, set bool }
 // lateColumn is a column whose value is made when the row ends.
 type lateColumn struct {
 	column int32
+	src    int
 	expr   expr
 	time   TimeFormat
 }
@@ -86,12 +87,15 @@ type headerSlot struct {
 }
 
 // Drift returns how often members came that the description lacks, by call
-// and path. Error metadata and members named __* do not count.
+// and path; within JSON columns the path begins at a shape, in parentheses. Error metadata and members named __* do not count.
 func (p *Plan) Drift() map[string]int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.drift)
 }
+
+// maxDrift bounds the members that Drift names.
+const maxDrift = 1000
 
 func (p *Plan) addDrift(d map[driftKey]int64) {
 	p.mu.Lock()
@@ -100,7 +104,10 @@ func (p *Plan) addDrift(d map[driftKey]int64) {
 		p.drift = map[string]int64{}
 	}
 	for k, n := range d {
-		p.drift[k.n.path+"."+k.wire] += n
+		path := k.n.below("." + k.wire)
+		if _, ok := p.drift[path]; ok || len(p.drift) < maxDrift {
+			p.drift[path] += n
+		}
 	}
 }
 

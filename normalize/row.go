@@ -170,6 +170,7 @@ func (b *Builder) late() {
 	for i := range b.plan.lateColumns {
 		l := &b.plan.lateColumns[i]
 		c := &b.cols[l.column]
+		b.src = l.src
 		b.vals = b.values(b.vals[:0], &l.expr)
 		for _, v := range b.vals {
 			t := token{b: v.b, typ: tokXML}
@@ -192,6 +193,7 @@ func (b *Builder) late() {
 			}
 		}
 	}
+	b.src = 0
 }
 
 // finishUnread writes _unread.
@@ -267,21 +269,16 @@ func (b *Builder) appendEdges(sum xxh3.Uint128) xxh3.Uint128 {
 		e := &b.plan.edges[i]
 		if e.edge != decl {
 			first, decl = len(b.edgeDecl), e.edge
+			clear(b.edgeSeen)
 		}
 		if len(e.template) > 0 {
 			b.edgeVals = b.expandAll(b.edgeVals[:0], e.template)
 		} else {
 			b.edgeVals = b.values(b.edgeVals[:0], &e.expr)
 		}
-	next:
 		for _, v := range b.edgeVals {
-			if len(v.b) == 0 {
+			if len(v.b) == 0 || b.hasEdge(first, v.b) {
 				continue
-			}
-			for k := first; k < len(b.edgeDecl); k++ {
-				if bytes.Equal(v.b, b.edgeText[b.edgeEnds[k]:b.edgeEnds[k+1]]) {
-					continue next
-				}
 			}
 			b.edgeFrom = append(b.edgeFrom, int32(b.rows))
 			b.edgeDecl = append(b.edgeDecl, e.edge)
@@ -291,4 +288,27 @@ func (b *Builder) appendEdges(sum xxh3.Uint128) xxh3.Uint128 {
 		}
 	}
 	return sum
+}
+
+// hasEdge reports whether the reference is one of the edges from first on. If
+// it is not, it is about to be.
+func (b *Builder) hasEdge(first int, ref []byte) bool {
+	const few = 32
+	n := len(b.edgeDecl) - first
+	for k := first; k < first+min(n, few); k++ {
+		if bytes.Equal(ref, b.edgeText[b.edgeEnds[k]:b.edgeEnds[k+1]]) {
+			return true
+		}
+	}
+	if n < few {
+		return false
+	}
+	if b.edgeSeen == nil {
+		b.edgeSeen = map[string]bool{}
+	}
+	if b.edgeSeen[string(ref)] {
+		return true
+	}
+	b.edgeSeen[string(ref)] = true
+	return false
 }

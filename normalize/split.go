@@ -149,7 +149,7 @@ func (p *Plan) splitSource(src int, body []byte, h http.Header) (*Page, error) {
 	s.page = &Page{}
 	s.header = h
 	s.outer = nil
-	s.upArena = s.upArena[:0]
+	s.arena, s.upArena = s.arena[:0], s.upArena[:0]
 	s.readHeaders(src, h)
 	err := s.read(src, body, &p.sources[src].split)
 	page := s.page

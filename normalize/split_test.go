@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -132,6 +133,19 @@ func TestSplitAndAppend(t *testing.T) {
 	}
 	if len(batch.Problems) != 1 || batch.Problems[0].Code != "id" {
 		t.Errorf("%+v", batch.Problems)
+	}
+}
+
+func TestManyEdges(t *testing.T) {
+	s := spec(things(structure("Thing", member("Id", text()), member("Refs", list(text())))), fieldOf{"thing_id", schema.Text, at("Id"), 0, false})
+	s.edge("aws_ref", at("Refs"))
+	var refs []string
+	for i := range 1000 {
+		refs = append(refs, fmt.Sprintf("%q", fmt.Sprint(i%200)))
+	}
+	body := `{"Things":[{"Id":"x","Refs":[` + strings.Join(refs, ",") + `]},{"Id":"y","Refs":[` + strings.Join(refs, ",") + `]}]}`
+	if n := strings.Count(page(t, s, body), "edge "); n != 400 {
+		t.Errorf("%d edges", n)
 	}
 }
 
