@@ -75,7 +75,7 @@ func newEstate(t *testing.T, o awsfake.Options, kinds ...string) *estate {
 	s := awsfake.New(o)
 	t.Cleanup(s.Close)
 	dir := t.TempDir()
-	credentials(t, dir, s.URL)
+	credentials(t, dir, s.URL, o.Accounts)
 	return &estate{
 		Server: s, t: t, path: filepath.Join(dir, "estate.duckdb"), kinds: kinds,
 		accounts: []aws.AccountConfig{{Profile: "a"}},
@@ -84,13 +84,13 @@ func newEstate(t *testing.T, o awsfake.Options, kinds ...string) *estate {
 	}
 }
 
-// credentials leaves the test with the profiles a and b, and with no other
-// way into any account.
-func credentials(t *testing.T, dir, url string) {
+// credentials leaves the test with a profile for each account, by its name,
+// and with no other way into any.
+func credentials(t *testing.T, dir, url string, accounts []awsfake.Account) {
 	t.Helper()
 	var config strings.Builder
-	for name, key := range map[string]string{"a": accountA, "b": accountB} {
-		fmt.Fprintf(&config, "[profile %s]\nregion = %s\naws_access_key_id = AKIA%s\naws_secret_access_key = secret\n", name, east, key)
+	for _, a := range accounts {
+		fmt.Fprintf(&config, "[profile %s]\nregion = %s\naws_access_key_id = AKIA%s\naws_secret_access_key = secret\n", a.Name, east, a.ID)
 	}
 	file := filepath.Join(dir, "config")
 	if err := os.WriteFile(file, []byte(config.String()), 0o600); err != nil {
