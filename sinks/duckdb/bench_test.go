@@ -5,17 +5,184 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/dewpoint-data/dewpoint/schema"
-	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/sinktest"
 )
+
+// benchRows is the number of rows of the benchmarks, DEWPOINT_BENCH_ROWS.
+func benchRows(b *testing.B) int {
+	v := os.Getenv("DEWPOINT_BENCH_ROWS")
+	if v == "" {
+		return 100_000
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		b.Fatalf("DEWPOINT_BENCH_ROWS: %v", err)
+	}
+	return n
+}
+
+// BenchmarkSync measures a first, an unchanged and a wholly changed sync
+// against DuckDB's own insert of the same rows from an Arrow view and from
+// Parquet. Times are CPU time without that of making the rows. Peak memory is
+// the process's: run one benchmark at a time to read it.
+func BenchmarkSync(b *testing.B) {
+	rows := benchRows(b)
+	for _, columns := range []int{32, 60} {
+		for _, scopes := range []int{1, rows / 10} {
+			b.Run(fmt.Sprintf("columns=%d/scopes=%d", columns, scopes), func(b *testing.B) {
+				for b.Loop() {
+					l := load{B: b, dir: b.TempDir(), g: sinktest.NewSynthetic("aws_test_row", columns, 1), rows: rows, scopes: scopes}
+					l.run()
+				}
+			})
+		}
+	}
+}
+
+// load is one run of the benchmark.
+type load struct {
+	*testing.B
+	dir          string
+	g            *sinktest.Synthetic
+	rows, scopes int
+	made         time.Duration // to make the rows alone
+}
+
+func (l *load) run() {
+	l.made = l.cpu(func() { l.each(func(b *schema.Batch) error { b.Release(); return nil }) })
+	s, err := Open(filepath.Join(l.dir, "estate.duckdb"), Options{})
+	if err != nil {
+		l.Fatal(err)
+	}
+	first := l.cpu(func() { l.sync(s) }) - l.made
+	l.ReportMetric(float64(peakBytes(l.B))/1e6, "first-peak-MB")
+	l.ReportMetric(float64(fileSize(s.path))/1e6, "first-file-MB")
+	unchanged := l.cpu(func() { l.sync(s) }) - l.made
+	view := l.insertView() - l.made
+	parquet := l.cpu(l.insertParquet)
+	l.g.Version++
+	changed := l.cpu(func() { l.sync(s) }) - l.made
+	per := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / float64(l.rows) }
+	l.ReportMetric(0, "ns/op")
+	l.ReportMetric(per(first), "first-µs/row")
+	l.ReportMetric(per(unchanged), "unchanged-µs/row")
+	l.ReportMetric(per(changed), "changed-µs/row")
+	l.ReportMetric(per(view), "view-µs/row")
+	l.ReportMetric(per(parquet), "parquet-µs/row")
+	l.ReportMetric(float64(first)/float64(view), "first/view")
+	l.ReportMetric(float64(unchanged)/float64(first), "unchanged/first")
+	l.ReportMetric(float64(peakBytes(l.B))/1e6, "peak-MB")
+}
+
+// each makes the rows and gives them to f, at most 1000 at a time.
+func (l *load) each(f func(*schema.Batch) error) {
+	per := l.rows / l.scopes
+	for i := range l.scopes {
+		for n := i * per; n < (i+1)*per; n += 1000 {
+			if err := f(l.g.Batch(l.scope(i), n, min(n+1000, (i+1)*per))); err != nil {
+				l.Fatal(err)
+			}
+		}
+	}
+}
+
+func (l *load) scope(i int) schema.Scope {
+	return schema.Scope{Cloud: "aws", Account: fmt.Sprintf("%012d", i/20), Region: fmt.Sprintf("eu-west-%d", i%20), Kind: l.g.Kind.Name}
+}
+
+func (l *load) sync(s *Sink) {
+	tx, err := s.Begin(l.Context(), newSync(l.g.Kind))
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer tx.Rollback(context.Background())
+	l.each(func(b *schema.Batch) error { return tx.Write(l.Context(), b) })
+	for i := range l.scopes {
+		if err := tx.Scope(l.Context(), schema.ScopeResult{Scope: l.scope(i), State: schema.Complete, Rows: int64(l.rows / l.scopes)}); err != nil {
+			l.Fatal(err)
+		}
+	}
+	if _, err := tx.Commit(l.Context(), newOutcome()); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// insertView is DuckDB's own insert of the rows, without edges, from an Arrow
+// view into the kind's table in a file. The batches are those that a sync's
+// stage makes.
+func (l *load) insertView() time.Duration {
+	c := l.connect("view.duckdb")
+	defer c.close()
+	k := &kindCommit{ks: &kindStage{kind: l.g.Kind}}
+	const step = 8000
+	n := 0
+	view := &stream{schema: l.g.Kind.BatchSchema(), next: func() (arrow.RecordBatch, error) {
+		if n >= l.rows {
+			return nil, nil
+		}
+		b := l.g.Batch(l.scope(0), n, min(n+step, l.rows))
+		n += step
+		b.Edges.Release()
+		return b.Rows, nil
+	}}
+	took := l.cpu(func() {
+		err := c.withView(view, "v", func() error {
+			return c.exec(l.Context(), fmt.Sprintf("INSERT INTO t (%s) SELECT %s FROM v; CHECKPOINT", k.names(), k.staged()))
+		})
+		if err != nil {
+			l.Fatal(err)
+		}
+	})
+	if err := c.exec(l.Context(), "COPY t TO "+literal(filepath.Join(l.dir, "rows.parquet"))+" (COMPRESSION zstd)"); err != nil {
+		l.Fatal(err)
+	}
+	return took
+}
+
+func (l *load) insertParquet() {
+	c := l.connect("parquet.duckdb")
+	defer c.close()
+	if err := c.exec(l.Context(), "INSERT INTO t SELECT * FROM read_parquet("+literal(filepath.Join(l.dir, "rows.parquet"))+"); CHECKPOINT"); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// connect opens a new file with the kind's table as t.
+func (l *load) connect(name string) *conn {
+	s, err := Open(filepath.Join(l.dir, name), Options{})
+	if err != nil {
+		l.Fatal(err)
+	}
+	c, err := s.connect(l.Context(), false)
+	if err != nil {
+		l.Fatal(err)
+	}
+	var cols []string
+	for _, col := range l.g.Kind.TableColumns() {
+		cols = append(cols, ident(col.Name)+" "+columnType(col.Type))
+	}
+	if err := c.exec(l.Context(), "CREATE TABLE t ("+strings.Join(cols, ", ")+")"); err != nil {
+		l.Fatal(err)
+	}
+	return c
+}
+
+func (l *load) cpu(f func()) time.Duration {
+	runtime.GC()
+	start := cpuTime()
+	f()
+	return cpuTime() - start
+}
 
 func cpuTime() time.Duration {
 	var u syscall.Rusage
@@ -23,71 +190,11 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// peak is the process's peak resident memory, in kilobytes.
-func peak() string {
-	b, _ := os.ReadFile("/proc/self/status")
-	for l := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(l, "VmHWM:"); ok {
-			return strings.TrimSpace(v)
-		}
+// peakBytes is the process's peak resident memory.
+func peakBytes(b *testing.B) int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
 	}
-	return "unknown"
-}
-
-func TestSmoke(t *testing.T) {
-	rows, cols, scopes, edges := 10000, 32, 1, 1
-	fmt.Sscan(os.Getenv("ROWS"), &rows)
-	fmt.Sscan(os.Getenv("COLS"), &cols)
-	fmt.Sscan(os.Getenv("SCOPES"), &scopes)
-	fmt.Sscan(os.Getenv("EDGES"), &edges)
-	path := filepath.Join(t.TempDir(), "x.duckdb")
-	if os.Getenv("KEEP") != "" {
-		path = os.Getenv("KEEP")
-	}
-	var o Options
-	fmt.Sscan(os.Getenv("LIMIT"), &o.MemoryLimit)
-	fmt.Sscan(os.Getenv("THREADS"), &o.Threads)
-	s, err := Open(path, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	last, c0 := time.Now(), cpuTime()
-	if os.Getenv("STEPS") != "" {
-		s.at = func(step string) {
-			fmt.Printf("   %-22s %6.2f s cpu %6.2f  %s\n", step, time.Since(last).Seconds(), (cpuTime() - c0).Seconds(), peak())
-			last, c0 = time.Now(), cpuTime()
-		}
-	}
-	ctx := context.Background()
-	for i, version := range []int{0, 0, 1} {
-		g := sinktest.NewSynthetic("aws_test_row", cols, edges)
-		g.Version = version
-		at, c := time.Now(), cpuTime()
-		id, _ := uuid.NewV7()
-		tx, err := s.Begin(ctx, sinks.Sync{ID: id, StartedAt: time.Now(), Version: "1", Kinds: []*schema.Kind{g.Kind}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for sc := range scopes {
-			scope := schema.Scope{Cloud: "aws", Account: fmt.Sprint(100000000000 + sc/20), Region: fmt.Sprintf("eu-west-%d", sc%20), Kind: g.Kind.Name}
-			per := rows / scopes
-			for n := sc * per; n < (sc+1)*per; n += 1000 {
-				if err := tx.Write(ctx, g.Batch(scope, n, min(n+1000, (sc+1)*per))); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := tx.Scope(ctx, schema.ScopeResult{Scope: scope, State: schema.Complete, Rows: int64(per)}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.at("written")
-		sum, err := tx.Commit(ctx, sinks.Outcome{FinishedAt: time.Now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if os.Getenv("SYNCS") == fmt.Sprint(i+1) {
-			defer os.Exit(0)
-		}
-		fmt.Printf("sync %d: %.2f s, cpu %.2f s, %+v, peak %s\n", i, time.Since(at).Seconds(), (cpuTime() - c).Seconds(), sum, peak())
-	}
+	return u.Maxrss << 10
 }

@@ -34,11 +34,11 @@ func (s *Sink) connect(ctx context.Context, readOnly bool) (*conn, error) {
 }
 
 func (s *Sink) tryConnect(ctx context.Context, readOnly bool) (*conn, error) {
-	mode := "read_write"
+	path := "" // in memory: the file is attached
 	if readOnly {
-		mode = "read_only"
+		path = s.path + "?access_mode=read_only"
 	}
-	connector, err := duckdb.NewConnector(s.path+"?access_mode="+mode, nil)
+	connector, err := duckdb.NewConnector(path, nil)
 	if err != nil {
 		return nil, openError(s.URL(), err)
 	}
@@ -64,8 +64,25 @@ func (s *Sink) tryConnect(ctx context.Context, readOnly bool) (*conn, error) {
 			return nil, err
 		}
 	}
+	if readOnly {
+		return n, nil
+	}
+	for _, q := range []string{
+		fmt.Sprintf("ATTACH %s AS estate (ROW_GROUP_SIZE %d)", literal(s.path), rowGroupRows),
+		"USE estate",
+	} {
+		if _, err := n.c.ExecContext(ctx, q); err != nil {
+			n.close()
+			return nil, openError(s.URL(), err)
+		}
+	}
 	return n, nil
 }
+
+// rowGroupRows is how many rows DuckDB gathers before it compresses and writes
+// them. A thread holds that many in memory, which for wide rows is most of
+// what a commit takes.
+const rowGroupRows = 15 * 2048
 
 var lockHolder = regexp.MustCompile(`(?:held in (\S+) )?\(PID (\d+)\)`)
 

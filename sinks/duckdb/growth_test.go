@@ -14,13 +14,17 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks/sinktest"
 )
 
+func newSync(k *schema.Kind) sinks.Sync {
+	return sinks.Sync{ID: uuid.Must(uuid.NewV7()), StartedAt: time.Now(), Version: "1.0.0", Kinds: []*schema.Kind{k}}
+}
+
+func newOutcome() sinks.Outcome { return sinks.Outcome{FinishedAt: time.Now()} }
+
 // syncSynthetic runs a sync of one synthetic scope.
 func syncSynthetic(ctx context.Context, s *Sink, g *sinktest.Synthetic, rows int, at time.Time) (sinks.Summary, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return sinks.Summary{}, err
-	}
-	tx, err := s.Begin(ctx, sinks.Sync{ID: id, StartedAt: at, Version: "1.0.0", Kinds: []*schema.Kind{g.Kind}})
+	sync := newSync(g.Kind)
+	sync.StartedAt = at
+	tx, err := s.Begin(ctx, sync)
 	if err != nil {
 		return sinks.Summary{}, err
 	}

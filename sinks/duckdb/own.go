@@ -20,17 +20,15 @@ func (m *commit) applyScopes(ctx context.Context) error {
 			count(*) FILTER (state <> 'complete') AS bad, sum("rows")::BIGINT AS "rows", sum(calls)::BIGINT AS calls
 			FROM sc s JOIN kind_names k USING (kind) GROUP BY ALL`,
 	}
-	// A kind listed for each of another is complete where there is no parent.
-	for _, ks := range m.parentsFirst() {
-		if m.t.byName[ks.kind.Parent] == nil {
-			continue
+	for _, q := range queries {
+		if err := m.exec(ctx, q); err != nil {
+			return fmt.Errorf("scopes: %w", err)
 		}
-		queries = append(queries, fmt.Sprintf(`INSERT INTO asked SELECT cloud, account, region, %s, 0, 0, 0, 0 FROM asked p
-			WHERE kind = %s AND bad = 0 AND NOT EXISTS (FROM asked c WHERE c.kind = %[1]s AND c.cloud = p.cloud AND c.account = p.account AND c.region = p.region)
-			AND NOT EXISTS (FROM %s t WHERE t.cloud = p.cloud AND t._scope LIKE p.cloud || '/' || p.account || '/' || p.region || '%%')`,
-			literal(ks.kind.Name), literal(ks.kind.Parent), ident(ks.kind.Parent)))
 	}
-	queries = append(queries,
+	if err := m.withoutParents(ctx); err != nil {
+		return fmt.Errorf("scopes: %w", err)
+	}
+	queries = []string{
 		`CREATE TEMP TABLE plain AS SELECT a.cloud, a.account, a.region, list(a.kind ORDER BY a.kind) AS kinds, sum(a.scopes)::BIGINT AS scopes,
 			sum(a."rows")::BIGINT AS "rows", sum(a.calls)::BIGINT AS calls, md5(string_agg(k.definition, ',' ORDER BY a.kind)) AS definition_hash
 			FROM asked a JOIN kinds k USING (kind) WHERE bad = 0 GROUP BY ALL`,
@@ -41,12 +39,12 @@ func (m *commit) applyScopes(ctx context.Context) error {
 				AND p.scopes = s.scopes AND p."rows" = s."rows" AND p.definition_hash IS NOT DISTINCT FROM s.definition_hash) AS stands,
 			len(list_intersect(s.kinds, c.kinds)) AS taken
 			FROM scopes s JOIN covered c ON c.cloud = s.cloud AND c.account = s.account AND c.region = s.region WHERE s.kind IS NULL`,
-		`UPDATE scopes SET last_complete = `+now+` WHERE rowid IN (SELECT rid FROM left_over WHERE stands)`,
+		`UPDATE scopes SET last_complete = ` + now + ` WHERE rowid IN (SELECT rid FROM left_over WHERE stands)`,
 		`DELETE FROM plain p WHERE EXISTS (FROM left_over l WHERE l.stands AND p.cloud = l.cloud AND p.account = l.account AND p.region = l.region)`,
 		`DELETE FROM scopes WHERE rowid IN (SELECT rid FROM left_over WHERE NOT stands AND taken > 0)`,
 		`INSERT INTO scopes SELECT * EXCLUDE (rid, stands, taken) FROM left_over WHERE NOT stands AND taken > 0 AND len(kinds) > 0`,
 		`INSERT INTO scopes (sync_id, cloud, account, region, state, kinds, scopes, "rows", calls, definition_hash, last_complete)
-			SELECT `+sync+`, cloud, account, region, 'complete', kinds, scopes, "rows", calls, definition_hash, `+now+` FROM plain`,
+			SELECT ` + sync + `, cloud, account, region, 'complete', kinds, scopes, "rows", calls, definition_hash, ` + now + ` FROM plain`,
 		// Everything else row by row.
 		`CREATE TEMP TABLE odd AS SELECT s.*, k.name, d.definition,
 			(SELECT max(f.last_complete) FROM fresh f WHERE f.cloud = s.cloud AND f.account = s.account AND f.region = s.region AND f.kind = k.name) AS last
@@ -56,12 +54,39 @@ func (m *commit) applyScopes(ctx context.Context) error {
 			AND NOT EXISTS (FROM odd o WHERE o.cloud = s.cloud AND o.account = s.account AND o.region = s.region AND o.name = s.kind
 				AND o.parent IS NOT DISTINCT FROM s.parent AND o.state = s.state AND o."rows" = s."rows" AND o.code IS NOT DISTINCT FROM s.code)`,
 		`INSERT INTO scopes (sync_id, cloud, account, region, kind, parent, state, scopes, "rows", calls, error, code, request_id, duration_seconds, definition_hash, last_complete)
-			SELECT `+sync+`, cloud, account, region, name, parent, state, 1, "rows", calls, error, code, request_id, duration_seconds, definition, last FROM odd o
+			SELECT ` + sync + `, cloud, account, region, name, parent, state, 1, "rows", calls, error, code, request_id, duration_seconds, definition, last FROM odd o
 			WHERE NOT EXISTS (FROM scopes s WHERE o.cloud = s.cloud AND o.account = s.account AND o.region = s.region AND o.name = s.kind AND o.parent IS NOT DISTINCT FROM s.parent)`,
-	)
+	}
 	for _, q := range queries {
 		if err := m.exec(ctx, q); err != nil {
 			return fmt.Errorf("scopes: %w", err)
+		}
+	}
+	return nil
+}
+
+// withoutParents takes a kind that is listed for each of another as asked for,
+// and complete, where the other one is complete and has no rows.
+func (m *commit) withoutParents(ctx context.Context) error {
+	for _, ks := range m.parentsFirst() {
+		if m.t.byName[ks.kind.Parent] == nil {
+			continue
+		}
+		missing := fmt.Sprintf(`FROM asked p WHERE kind = %s AND bad = 0
+			AND NOT EXISTS (FROM asked c WHERE c.kind = %s AND c.cloud = p.cloud AND c.account = p.account AND c.region = p.region)`,
+			literal(ks.kind.Parent), literal(ks.kind.Name))
+		n, err := m.count(ctx, "SELECT count(*) "+missing)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		err = m.exec(ctx, fmt.Sprintf(`INSERT INTO asked SELECT cloud, account, region, %s, 0, 0, 0, 0 %s
+			AND NOT EXISTS (FROM (SELECT DISTINCT split_part(_scope, '/', 1) AS cloud, split_part(_scope, '/', 2) AS account, split_part(_scope, '/', 3) AS region FROM %s) t
+				WHERE t.cloud = p.cloud AND t.account = p.account AND t.region = p.region)`, literal(ks.kind.Name), missing, ident(ks.kind.Parent)))
+		if err != nil {
+			return err
 		}
 	}
 	return nil

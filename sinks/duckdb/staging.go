@@ -161,6 +161,21 @@ func positions(seg segment) arrow.Array {
 	return b.NewArray()
 }
 
+// appendRanges appends the parts of a batch that hold the wanted rows.
+func appendRanges(to []arrow.RecordBatch, rec arrow.RecordBatch, want func(i int) bool) []arrow.RecordBatch {
+	n := int(rec.NumRows())
+	for i := 0; i < n; i++ {
+		if !want(i) {
+			continue
+		}
+		from := i
+		for i++; i < n && want(i); i++ {
+		}
+		to = append(to, rec.NewSlice(int64(from), int64(i)))
+	}
+	return to
+}
+
 // join makes one record batch of several with the same schema. The result is
 // a copy if there is more than one.
 func join(recs []arrow.RecordBatch) (arrow.RecordBatch, error) {
