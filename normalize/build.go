@@ -263,6 +263,9 @@ func (b *nodeBuilder) members(n *node, s *Shape, w *want) {
 			f.node = b.node(m.Shape, m, mw, n.emit, n.below("."+m.Name))
 		}
 		f.items = mw != nil && mw.items
+		if f.node != nil && !n.emit {
+			f.text = f.node.direct
+		}
 		if b.format == XML {
 			f.flat, f.attr = m.Flat && f.node != nil, m.Attr
 			n.flat, n.attrs = n.flat || f.flat, n.attrs || f.attr && f.node != nil

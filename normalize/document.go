@@ -45,7 +45,9 @@ func (w *walker) read(src int, body []byte, t *trie) error {
 			w.enter(t.root, 0)
 		}
 		start := len(w.jbuf)
-		w.scalar(t.root, &tok)
+		if len(body) > 0 { // an empty body is a text that is absent
+			w.scalar(t.root, &tok)
+		}
 		if t.root.special {
 			w.leave(t.root, start, 0, len(body))
 		}

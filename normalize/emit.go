@@ -124,9 +124,12 @@ func appendString(dst, b []byte) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i := 0; i < len(b); {
-		if i+8 <= len(b) && plainJSON(b, i) {
-			i += 8
-			continue
+		if i+8 <= len(b) {
+			n := oddJSON(b, i)
+			i += n
+			if n == 8 {
+				continue
+			}
 		}
 		c := b[i]
 		if c >= 0x20 && c != '"' && c != '\\' {

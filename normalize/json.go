@@ -187,6 +187,14 @@ func (w *walker) jsonMembers(n *node, i int) int {
 		}
 		i = skipSpace(b, i+1)
 		switch {
+		case f != nil && f.text > 0 && i < len(b) && b[i] == '"':
+			end, esc, high := scanString(b, i+1)
+			if esc || high || end < 0 {
+				i = w.jsonValue(f.node, i)
+				break
+			}
+			w.cols[f.text-1].putText(b[i+1 : end])
+			i = end + 1
 		case f == nil:
 			if n.body && string(name) == "__type" && w.isError(i) {
 				return w.fail(i, "the output instead of an error")

@@ -114,8 +114,12 @@ func skipSpace(b []byte, i int) int {
 // returns failed. It checks the escapes.
 func scanString(b []byte, i int) (end int, esc, high bool) {
 	for {
-		for i+8 <= len(b) && plainJSON(b, i) {
-			i += 8
+		for i+8 <= len(b) {
+			n := oddJSON(b, i)
+			i += n
+			if n < 8 {
+				break
+			}
 		}
 		if i >= len(b) {
 			return failed, false, false
@@ -125,42 +129,38 @@ func scanString(b []byte, i int) (end int, esc, high bool) {
 			return i, esc, high
 		case c == '\\':
 			esc = true
-			if i+1 >= len(b) {
-				return failed, false, false
-			}
-			switch b[i+1] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-				i += 2
-			case 'u':
-				if i+6 > len(b) {
-					return failed, false, false
-				}
-				for _, c := range b[i+2 : i+6] {
-					if unhex(c) > 15 {
-						return failed, false, false
-					}
-				}
-				i += 6
-			default:
+			if i = scanEscape(b, i+1); i < 0 {
 				return failed, false, false
 			}
 		case c < 0x20:
 			return failed, false, false
-		case c >= 0x80:
-			high = true
-			i++
 		default:
-			// Go on byte by byte to the next odd one.
-			for i++; i < len(b); i++ {
-				if c = b[i]; c == '"' || c == '\\' || c < 0x20 || c >= 0x80 {
-					break
-				}
-				if i&7 == 0 {
-					break
-				}
-			}
+			high = high || c >= 0x80
+			i++
 		}
 	}
+}
+
+// scanEscape returns the end of the escape whose backslash stands before i.
+func scanEscape(b []byte, i int) int {
+	if i >= len(b) {
+		return failed
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 1
+	case 'u':
+		if i+5 > len(b) {
+			return failed
+		}
+		for _, c := range b[i+1 : i+5] {
+			if unhex(c) > 15 {
+				return failed
+			}
+		}
+		return i + 5
+	}
+	return failed
 }
 
 // scanScalar returns the end of the number or literal at i.

@@ -72,6 +72,7 @@ type field struct {
 	match string // what the reader compares: the wire name with a quote behind it in JSON
 	key   string // "Name": for emission
 	node  *node  // nil: known and unwanted
+	text  int32  // the text column of a node with direct, from 1
 	rank  int32  // order of emission
 	flat  bool   // the element is one of a flat list or map
 	attr  bool

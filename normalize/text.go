@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -59,17 +60,22 @@ const (
 	swarHigh = 0x8080808080808080
 )
 
-// plainJSON reports whether 8 bytes at i are ASCII without quote, backslash
-// and control characters. It may err on the side of no.
-func plainJSON(b []byte, i int) bool {
+// oddJSON returns how many of the 8 bytes at i come before the first that is a
+// quote, a backslash, a control character or not ASCII: 8 if none is. In each
+// term a byte's high bit is right up to the first byte for which it is set.
+func oddJSON(b []byte, i int) int {
 	x := binary.LittleEndian.Uint64(b[i:])
-	return (x|(x-swarLow*0x20)|((x^swarLow*'"')-swarLow)|((x^swarLow*'\\')-swarLow))&swarHigh == 0
+	quote, slash := x^swarLow*'"', x^swarLow*'\\'
+	odd := (x | (x-swarLow*0x20)&^x | (quote-swarLow)&^quote | (slash-swarLow)&^slash) & swarHigh
+	return bits.TrailingZeros64(odd) >> 3
 }
 
-// plainXML is plainJSON for text up to '<', without '&' and controls.
-func plainXML(b []byte, i int) bool {
+// oddXML is oddJSON for '<', '&', control characters and what is not ASCII.
+func oddXML(b []byte, i int) int {
 	x := binary.LittleEndian.Uint64(b[i:])
-	return (x|(x-swarLow*0x20)|((x^swarLow*'<')-swarLow)|((x^swarLow*'&')-swarLow))&swarHigh == 0
+	less, amp := x^swarLow*'<', x^swarLow*'&'
+	odd := (x | (x-swarLow*0x20)&^x | (less-swarLow)&^less | (amp-swarLow)&^amp) & swarHigh
+	return bits.TrailingZeros64(odd) >> 3
 }
 
 // text returns the token's text, decoded and valid: UTF-8 without NUL, every

@@ -190,8 +190,12 @@ func (w *walker) xmlText(n *node, t tag) (token, int) {
 	b := w.b
 	i := t.end
 	for {
-		for i+8 <= len(b) && plainXML(b, i) {
-			i += 8
+		for i+8 <= len(b) {
+			n := oddXML(b, i)
+			i += n
+			if n < 8 {
+				break
+			}
 		}
 		if i >= len(b) {
 			return tok, w.fail(i, "an end tag")
