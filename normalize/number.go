@@ -38,12 +38,14 @@ func (w *walker) number(col int32, typ schema.Type, f TimeFormat, t *token) (int
 	case schema.Timestamp:
 		code = "time"
 		if t.typ != tokTrue && t.typ != tokFalse {
-			var st timeState
-			v, st = parseTime(b, f, t.typ == tokNumber)
-			if st == timeNull {
+			if t.parsed != f {
+				t.micros, t.state = parseTime(b, f, t.typ == tokNumber)
+				t.parsed = f
+			}
+			if v = t.micros; t.state == timeNull {
 				return 0, false
 			}
-			ok = st == timeOK
+			ok = t.state == timeOK
 		}
 	}
 	if !ok {

@@ -26,6 +26,10 @@ type token struct {
 	esc, high bool
 	decoded   bool // b is the text itself, no longer as it stands
 	bad       bool // the text had characters that no text may have
+	// The time that the text is in the format parsed, once it is parsed.
+	parsed TimeFormat
+	state  timeState
+	micros int64
 }
 
 // maxSample bounds the sample of a problem.
