@@ -192,6 +192,12 @@ func TestUnwrappedOutputs(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", c[0], got, c[1])
 		}
 	}
+	if _, _, err := b.Page(nil, http.Header{"X-Id": {"i"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := valueOf(flush(b), "raw"); got != "" {
+		t.Errorf("an empty body: got %s, want NULL", got)
+	}
 
 	inner := member("Listing", structure("ListingType", member("Items", list(text()))))
 	inner.Payload = true
