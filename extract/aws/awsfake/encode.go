@@ -39,6 +39,16 @@ func plain(v any) any {
 	return v
 }
 
+// Encode writes an output in member names as the service sends it: the header
+// and the body of an answer with status 200.
+func Encode(svc *api.Service, op *api.Operation, out map[string]any) (http.Header, []byte, error) {
+	res, err := success(&Request{Service: svc.Name, Operation: op.Name, svc: svc, op: op}, out)
+	if err != nil {
+		return nil, nil, err
+	}
+	return res.header, res.body, nil
+}
+
 // success writes an output in the protocol of the service.
 func success(r *Request, out map[string]any) (*response, error) {
 	res := &response{status: 200, header: http.Header{}}
