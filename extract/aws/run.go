@@ -46,10 +46,12 @@ type task struct {
 	mu       sync.Mutex
 	readers  []*reader // idle
 	problems []schema.Problem
+	// broken are for-each calls with others below them that failed for an item.
+	broken map[*catalog.ListCall]schema.ScopeResult
 }
 
 func newTask(s *Source, a *Account, region string, out extract.Writer) *task {
-	return &task{s: s, a: a, region: region, out: out}
+	return &task{s: s, a: a, region: region, out: out, broken: map[*catalog.ListCall]schema.ScopeResult{}}
 }
 
 // run reads the call and reports all its scopes. Its error is the writer's.
@@ -122,6 +124,18 @@ func (t *task) problem(p schema.Problem) {
 		}
 	}
 	t.problems = append(t.problems, p)
+}
+
+// fail notes that a call which others hang on failed for one of its parents.
+func (t *task) fail(l *catalog.ListCall, r schema.ScopeResult) {
+	if len(l.Children) == 0 || r.State == schema.Complete {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.broken[l]; !ok {
+		t.broken[l] = r
+	}
 }
 
 // origin is the parent that a call is made for; the zero value is none.
@@ -215,19 +229,27 @@ func (r *reader) list(ctx, writing context.Context, l *catalog.ListCall, o origi
 	for _, e := range l.Entries {
 		report(e, o.id, n.rows[e])
 	}
-	if o.id == "" {
-		// Which parents there are is known as well as their list is.
-		var children func(l *catalog.ListCall)
-		children = func(l *catalog.ListCall) {
-			for _, c := range l.Children {
-				for _, e := range c.Entries {
-					report(e, "", 0)
-				}
-				children(c)
-			}
-		}
-		children(l)
+	if o.id != "" {
+		r.t.fail(l, result)
+		return r.flushFull(writing)
 	}
+	// Which parents there are is known as well as their list is, and as all
+	// the lists above it are.
+	var children func(l *catalog.ListCall)
+	children = func(l *catalog.ListCall) {
+		above := result
+		for _, c := range l.Children {
+			for _, e := range c.Entries {
+				report(e, "", 0)
+			}
+			if failed, ok := r.t.broken[c]; ok && result.State == schema.Complete {
+				result = failed
+			}
+			children(c)
+			result = above
+		}
+	}
+	children(l)
 	return r.flushFull(writing)
 }
 

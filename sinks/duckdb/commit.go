@@ -244,6 +244,9 @@ func (m *commit) loadStaged(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := m.endParents(ctx); err != nil {
+		return err
+	}
 	collisions, err := m.count(ctx, "SELECT count(*) - count(DISTINCT hash) FROM scope_names")
 	if err != nil {
 		return err

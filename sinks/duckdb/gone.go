@@ -38,6 +38,25 @@ func (m *commit) applySightings(ctx context.Context) error {
 	return nil
 }
 
+// endParents takes the scopes of parents that are gone as complete: nobody has
+// read them, and the scope without a parent, which says that all parents are
+// known, is complete. The parents themselves need not be rows of the file.
+func (m *commit) endParents(ctx context.Context) error {
+	for _, ks := range m.t.kinds {
+		if ks.kind.Parent == "" || ks.had == 0 {
+			continue
+		}
+		err := m.exec(ctx, fmt.Sprintf(`INSERT INTO done (kind, scope) SELECT DISTINCT %[1]d, t._scope
+			FROM (SELECT _scope FROM %[2]s UNION SELECT _scope FROM sightings WHERE kind = %[3]s) t
+			JOIN done d ON d.kind = %[1]d AND d.parent IS NULL AND t._scope = d.scope || '/' || right(t._scope, 36)
+			WHERE NOT EXISTS (FROM sc s WHERE s.kind = %[1]d AND s.scope = t._scope)`, ks.index, ident(ks.kind.Name), literal(ks.kind.Name)))
+		if err != nil {
+			return fmt.Errorf("parents of %s: %w", ks.kind.Name, err)
+		}
+	}
+	return nil
+}
+
 // applyGone ends rows: those that no scope has any more, those of closed
 // accounts, and those whose parent went. Parents come before their children.
 func (m *commit) applyGone(ctx context.Context) error {

@@ -19,6 +19,7 @@ var scopeCases = []testCase{
 	{"GoneOnlyWhenNoReporterHasIt", testGoneForBoth},
 	{"FailedReporterKeepsRow", testFailedReporter},
 	{"ParentGoneTakesChildren", testParentGone},
+	{"ParentThatIsNoRowTakesChildren", testParentNoRow},
 	{"FailedParentKeepsChildren", testFailedParent},
 	{"ChildOfIncompleteScopeStays", testChildIncomplete},
 	{"ClosedAccount", testClosedAccount},
@@ -231,6 +232,20 @@ func testParentGone(h *harness) {
 	h.kindSum(sum, c.Name, sinks.KindSummary{Rows: 1, Unchanged: 1, Gone: 2})
 	h.want("SELECT id FROM aws_test_service", "c")
 	h.want("SELECT kind, change FROM resource_history ORDER BY kind, change", "aws_test_cluster|deleted", "aws_test_service|deleted", "aws_test_service|deleted")
+}
+
+// testParentNoRow reads a kind without the one that it is listed for.
+func testParentNoRow(h *harness) {
+	c := service()
+	parents := read{scope: scopeOf(c, accountA, west)}
+	h.reads(kinds(c), parents, children(c, "p1", "", "a", "b"), children(c, "p2", "", "c"), children(c, "p3", "", "d"))
+	failed := parents
+	failed.state = schema.Failed
+	h.reads(kinds(c), failed, children(c, "p2", "", "c"))
+	h.want(count("aws_test_service"), "4")
+	h.reads(kinds(c), parents, children(c, "p2", "", "c"), children(c, "p3", schema.Denied))
+	h.want("SELECT id FROM aws_test_service ORDER BY id", "c", "d")
+	h.want("SELECT id FROM resources ORDER BY id", "c", "d")
 }
 
 func testFailedParent(h *harness) {
