@@ -53,6 +53,11 @@ func (m *commit) applyScopes(ctx context.Context) error {
 			AND EXISTS (FROM asked a WHERE a.cloud = s.cloud AND a.account = s.account AND a.region = s.region AND a.kind = s.kind)
 			AND NOT EXISTS (FROM odd o WHERE o.cloud = s.cloud AND o.account = s.account AND o.region = s.region AND o.name = s.kind
 				AND o.parent IS NOT DISTINCT FROM s.parent AND o.state = s.state AND o."rows" = s."rows" AND o.code IS NOT DISTINCT FROM s.code)`,
+		// An account that could not be entered ("*") was now, under its own name
+		// where that was not known before.
+		`DELETE FROM scopes s WHERE s.region = '*' AND s.kind IN (SELECT kind FROM asked)
+			AND (s.account IN (SELECT account FROM asked WHERE region <> '*') OR s.account NOT IN (SELECT account FROM scopes WHERE region <> '*'))
+			AND NOT EXISTS (FROM odd o WHERE o.cloud = s.cloud AND o.account = s.account AND o.region = '*' AND o.name = s.kind)`,
 		`INSERT INTO scopes (sync_id, cloud, account, region, kind, parent, state, scopes, "rows", calls, error, code, request_id, duration_seconds, definition_hash, last_complete)
 			SELECT ` + sync + `, cloud, account, region, name, parent, state, 1, "rows", calls, error, code, request_id, duration_seconds, definition, last FROM odd o
 			WHERE NOT EXISTS (FROM scopes s WHERE o.cloud = s.cloud AND o.account = s.account AND o.region = s.region AND o.name = s.kind AND o.parent IS NOT DISTINCT FROM s.parent)`,
