@@ -60,6 +60,8 @@ type estate struct {
 	workers  int
 	scope    time.Duration               // scope_timeout
 	wrap     func(sinks.Sink) sinks.Sink // what is synced into instead of the file
+	progress *workflow.Progress
+	stop     context.Context // ends the commit as well; nil is never
 }
 
 // newEstate starts an AWS with the accounts A and B, in two regions unless
@@ -136,8 +138,12 @@ func (e *estate) attempt(ctx context.Context) (*workflow.Report, error) {
 	if e.wrap != nil {
 		into = e.wrap(sink)
 	}
-	return workflow.Sync(ctx, context.WithoutCancel(ctx), workflow.Options{
-		Sources: []extract.Source{src}, Sinks: []sinks.Sink{into}, Version: "test", Workers: e.workers,
+	stop := e.stop
+	if stop == nil {
+		stop = context.WithoutCancel(ctx)
+	}
+	return workflow.Sync(ctx, stop, workflow.Options{
+		Sources: []extract.Source{src}, Sinks: []sinks.Sink{into}, Version: "test", Workers: e.workers, Progress: e.progress,
 	})
 }
 
