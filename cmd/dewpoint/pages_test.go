@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 )
 
 // TestPages runs every console block of the documentation, page by page, each
@@ -178,4 +180,32 @@ func TestPrints(t *testing.T) {
 			t.Errorf("prints(%q, %q) = %v", c.out, c.page, got)
 		}
 	}
+}
+
+// TestContributedKindIsSound holds the kind of CONTRIBUTING.md against the
+// rules for built-in ones, which it becomes by being moved.
+func TestContributedKindIsSound(t *testing.T) {
+	text, err := os.ReadFile("../../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps(string(text), true) {
+		if filepath.Dir(s.file) != "kinds" {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "kind.yaml")
+		write(t, path, s.text)
+		c, err := catalog.Load(catalog.Options{Files: []string{path}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := c.Entry("aws_codeartifact_domain"); !ok {
+			t.Error("the kind is not in the catalogue")
+		}
+		if !strings.HasPrefix(s.text, "# yaml-language-server: $schema=schema.json\n") {
+			t.Error("the file does not name its schema")
+		}
+		return
+	}
+	t.Fatal("CONTRIBUTING.md adds no kind")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -155,6 +156,10 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	if err != nil {
 		if stop.Err() != nil {
 			return errors.New("stopped: nothing was written")
+		}
+		var unknown *sinks.CommitUnknownError
+		if r != nil && !errors.As(err, &unknown) {
+			return fmt.Errorf("%w\nNothing was written: what was there is as it was.", err)
 		}
 		return err
 	}
