@@ -159,7 +159,7 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 		}
 		var unknown *sinks.CommitUnknownError
 		if r != nil && !errors.As(err, &unknown) {
-			return fmt.Errorf("%w\nNothing was written: what was there is as it was.", err)
+			return fmt.Errorf("%w\nnothing was written: what was there is as it was", err)
 		}
 		return err
 	}
