@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"net/textproto"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/api"
@@ -80,7 +82,7 @@ func unknownXML(s *normalize.Shape, wrap []string, body []byte) string {
 	for _, w := range wrap {
 		var next *element
 		for i := range at.Kids {
-			if at.Kids[i].XMLName.Local == w {
+			if slices.Contains(strings.Split(w, "|"), at.Kids[i].XMLName.Local) {
 				next = &at.Kids[i]
 			}
 		}
