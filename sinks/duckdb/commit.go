@@ -64,13 +64,30 @@ func (t *tx) flush() error {
 	return errors.Join(t.rows.flush(), t.edges.flush(), t.scopes.flush())
 }
 
-func (t *tx) commit(ctx context.Context, end sinks.Outcome) (sum sinks.Summary, err error) {
+// commit runs the transaction, again with twice the memory where it did not
+// do with what it had: DuckDB cannot spill all that it holds for many wide
+// tables.
+func (t *tx) commit(ctx context.Context, end sinks.Outcome) (sinks.Summary, error) {
+	for limit := t.sink.opts.MemoryLimit + t.openSegments(); ; limit *= 2 {
+		sum, err := t.attempt(ctx, end, limit)
+		if err == nil || !outOfMemory(err) || 2*limit > maxMemory || ctx.Err() != nil {
+			return sum, err
+		}
+	}
+}
+
+// maxMemory is the most that a commit is given.
+const maxMemory = 8 << 30
+
+func outOfMemory(err error) bool { return strings.Contains(err.Error(), "Out of Memory Error") }
+
+func (t *tx) attempt(ctx context.Context, end sinks.Outcome, limit int64) (sum sinks.Summary, err error) {
 	existed := t.sink.exists()
 	c, err := t.sink.connect(ctx, false)
 	if err != nil {
 		return sum, err
 	}
-	if err := c.exec(ctx, fmt.Sprintf("SET memory_limit = '%dB'", t.sink.opts.MemoryLimit+t.openSegments())); err != nil {
+	if err := c.exec(ctx, fmt.Sprintf("SET memory_limit = '%dB'", limit)); err != nil {
 		_ = c.close()
 		return sum, err
 	}
