@@ -148,12 +148,13 @@ func (t *tx) stageRows(ks *kindStage, b *schema.Batch) (func() error, error) {
 	ids, ok1 := rows.Column(schema.ColID).(*array.FixedSizeBinary)
 	hashes, ok2 := rows.Column(schema.ColHash).(*array.FixedSizeBinary)
 	accounts, ok3 := rows.Column(schema.ColAccount).(*array.String)
+	scopes, ok4 := rows.Column(schema.ColScope).(*array.String)
 	unread := rows.Column(schema.ColUnread)
-	if !ok1 || !ok2 || !ok3 {
+	if !ok1 || !ok2 || !ok3 || !ok4 {
 		return nil, errors.New("the batch does not have the kind's schema")
 	}
-	scope := t.scopeHash(b.Scope.ID())
-	ordinal := t.ordinal(scope)
+	var scope uint64
+	var ordinal uint32
 	var vol volatileSums
 	for _, c := range ks.vol {
 		vol.cols = append(vol.cols, rows.Column(c))
@@ -164,6 +165,10 @@ func (t *tx) stageRows(ks *kindStage, b *schema.Batch) (func() error, error) {
 	staged := make([]int64, n)
 	first := ks.next
 	for i := range n {
+		if s := scopes.Value(i); i == 0 || s != scopes.Value(i-1) {
+			scope = t.scopeHash(s)
+			ordinal = t.ordinal(scope)
+		}
 		id, hash := ids.Value(i), hashes.Value(i)
 		owner := accounts.Value(i) == b.Scope.Account
 		isUnread := !unread.IsNull(i)
@@ -351,10 +356,10 @@ func (t *tx) stageEdges(ks *kindStage, b *schema.Batch, ids *array.FixedSizeBina
 	}
 	accounts, ok1 := b.Rows.Column(schema.ColAccount).(*array.String)
 	regions, ok2 := b.Rows.Column(schema.ColRegion).(*array.String)
-	if !ok1 || !ok2 {
+	scopes, ok3 := b.Rows.Column(schema.ColScope).(*array.String)
+	if !ok1 || !ok2 || !ok3 {
 		return errors.New("the batch does not have the kind's schema")
 	}
-	scope := b.Scope.ID()
 	var byID map[[16]byte]int
 	row := 0
 	for i := range from.Len() {
@@ -387,7 +392,7 @@ func (t *tx) stageEdges(ks *kindStage, b *schema.Batch, ids *array.FixedSizeBina
 		}
 		e := stagedEdge{
 			kind: ks.index, pos: pos, from: id, decl: decl.Value(i), ref: ref.Value(i),
-			account: accounts.Value(row), region: regions.Value(row), scope: scope,
+			account: accounts.Value(row), region: regions.Value(row), scope: scopes.Value(row),
 		}
 		if err := t.edges.add(e); err != nil {
 			return err
