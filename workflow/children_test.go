@@ -161,3 +161,41 @@ func TestChildrenAloneAreReadForTheirParents(t *testing.T) {
 	e.want("SELECT DISTINCT kind FROM resources", "aws_route53_record_set")
 	e.whole()
 }
+
+// TestChildrenOfManyParentsKeepTheirScopes reads more parents than are read at
+// once, so that rows of several share a batch.
+func TestChildrenOfManyParentsKeepTheirScopes(t *testing.T) {
+	e := newEstate(t, awsfake.Options{PageSize: 50}, "aws_route53_hosted_zone", "aws_route53_record_set")
+	var ids, rows []string
+	for i := range 40 {
+		id := fmt.Sprintf("Z%02d", i)
+		ids, rows = append(ids, id), append(rows, id+"/a 1", id+"/b 1")
+	}
+	const strays = "FROM aws_route53_record_set s JOIN aws_route53_hosted_zone z ON starts_with(s.id, z.id) WHERE right(s._scope, 36) <> z._id::VARCHAR"
+	e.zones("", 1, ids...)
+	for range 2 {
+		e.complete()
+		e.want(recordSets, rows...)
+		e.want("SELECT s.id, s._scope " + strays)
+		e.want("SELECT * FROM sightings")
+		e.want("SELECT count(*) FROM edges WHERE _scope NOT IN (SELECT _scope FROM resources)", "0")
+	}
+
+	// One in four is denied, one in four has no records any more.
+	var incomplete, kept []string
+	for i, id := range ids {
+		switch i % 4 {
+		case 0:
+			e.Inject(awsfake.Fault{Kind: awsfake.Deny, Op: "route53.ListResourceRecordSets", Resource: id})
+			incomplete = append(incomplete, accountA+" global aws_route53_record_set denied AccessDenied")
+		case 1:
+			e.Inject(awsfake.Fault{Kind: awsfake.Fail, Code: "NoSuchHostedZone", Status: 404, Op: "route53.ListResourceRecordSets", Resource: id})
+			continue
+		}
+		kept = append(kept, rows[2*i], rows[2*i+1])
+	}
+	e.incomplete(e.sync(), incomplete...)
+	e.want(recordSets, kept...)
+	e.want("SELECT s.id, s._scope " + strays)
+	e.whole()
+}

@@ -1,6 +1,10 @@
 package workflow_test
 
 import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,8 +73,8 @@ func TestDeniedDetailKeepsTheOldValueOfOneRow(t *testing.T) {
 	e.Inject(awsfake.Fault{Kind: awsfake.Deny, Op: "s3.GetBucketTagging", Resource: "logs"})
 	r := e.sync()
 	e.incomplete(r)
-	if !r.Complete() {
-		t.Error("a denied detail makes the sync incomplete")
+	if r.Complete() || !r.Committed() {
+		t.Error("a denied detail is no complete sync")
 	}
 	e.want(buckets, "logs {owner=ann} [tags]", "data {owner=bob} NULL", "bare {} NULL")
 	e.want("SELECT kind, account, region, call, code, count FROM problems",
@@ -192,4 +196,47 @@ func TestAbsentServiceIsNoError(t *testing.T) {
 	}
 	e.want("SELECT id FROM resources", "vol-1")
 	e.want("SELECT kind, state FROM scopes WHERE kind IS NOT NULL", "aws_organizations_account not_applicable")
+}
+
+func TestServiceWithoutAHostIsUnreachable(t *testing.T) {
+	e := newEstate(t, awsfake.Options{}, "aws_ec2_volume", "aws_rds_db_instance")
+	e.Put(at("", east), "ec2.DescribeVolumes", volume("vol-1", 1))
+	e.Put(at("", east), "rds.DescribeDBInstances", item{"DbiResourceId": "db-1", "DBInstanceIdentifier": "db"})
+	e.complete()
+	t.Setenv("AWS_ENDPOINT_URL_RDS", "http://127.0.0.1:1")
+	e.Put(at("", east), "ec2.DescribeVolumes")
+	e.incomplete(e.sync(), accountA+" us-east-1 aws_rds_db_instance unreachable", accountA+" eu-west-1 aws_rds_db_instance unreachable")
+	e.want("SELECT id FROM resources", "db-1")
+	e.whole()
+}
+
+// TestFullDiskLeavesTheOldState syncs onto a small file system, which it
+// needs to mount.
+func TestFullDiskLeavesTheOldState(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=12m", "dewpoint", dir).CombinedOutput(); err != nil {
+		t.Skipf("cannot mount a small file system: %s", out)
+	}
+	defer func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %s", out)
+		}
+	}()
+	e := newEstate(t, awsfake.Options{}, "aws_ec2_volume", "aws_ec2_vpc")
+	e.path = filepath.Join(dir, "estate.duckdb")
+	e.Put(at("", east), "ec2.DescribeVolumes", volumes("vol-", 20, 1)...)
+	e.Put(at("", east), "ec2.DescribeVpcs", vpc("vpc-1", accountA))
+	e.complete()
+	before := e.rows(everyRow)
+	e.PutList(at("", east), "ec2.DescribeVolumes", awsfake.List{Len: 60000, At: func(i int) any { return volume(fmt.Sprintf("vol-%06d", i), 2) }})
+	e.Put(at("", east), "ec2.DescribeVpcs")
+	if r, err := e.attempt(t.Context()); err == nil || !strings.Contains(err.Error(), "the disk is full") || r.Committed() {
+		t.Errorf("sync: %v, want that the disk is full", err)
+	}
+	e.want(everyRow, before...)
+	e.whole()
+	e.Put(at("", east), "ec2.DescribeVolumes", volumes("vol-", 10, 2)...)
+	e.complete()
+	e.want("SELECT count(*), min(size) FROM aws_ec2_volume", "10 2")
+	e.whole()
 }

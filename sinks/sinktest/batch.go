@@ -23,6 +23,8 @@ type Row struct {
 	Name string // the ID if empty
 	// Account and Region are the owner's; the scope's if empty.
 	Account, Region string
+	// Parent is the _id of the row's parent; the scope's if empty.
+	Parent string
 	// URN is made of the others if empty.
 	URN string
 	// Tags are NULL if nil.
@@ -61,6 +63,9 @@ func (r Row) complete(k *schema.Kind, s schema.Scope) Row {
 	if r.Region == "" {
 		r.Region = s.Region
 	}
+	if r.Parent == "" {
+		r.Parent = s.Parent
+	}
 	if r.Name == "" {
 		r.Name = r.ID
 	}
@@ -93,11 +98,13 @@ func Batch(k *schema.Kind, s schema.Scope, rows ...Row) *schema.Batch {
 	edges := 0
 	for _, r := range rows {
 		r = r.complete(k, s)
+		own := s
+		own.Parent = r.Parent
 		id := ID(k, r.Account, r.Region, r.ID)
 		unified := []any{
 			schema.ColID: id, schema.ColVendorID: r.ID, schema.ColName: r.Name, schema.ColKind: k.Name, schema.ColTags: r.Tags,
 			schema.ColCreatedAt: r.Created, schema.ColUpdatedAt: nil, schema.ColCloud: k.Cloud, schema.ColAccount: r.Account,
-			schema.ColRegion: r.Region, schema.ColURN: r.URN, schema.ColScope: s.ID(), schema.ColHash: hashOf(k, r), schema.ColUnread: r.Unread,
+			schema.ColRegion: r.Region, schema.ColURN: r.URN, schema.ColScope: own.ID(), schema.ColHash: hashOf(k, r), schema.ColUnread: r.Unread,
 		}
 		for i, v := range unified {
 			appendValue(b.Field(i), v)

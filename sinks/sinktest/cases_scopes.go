@@ -20,6 +20,7 @@ var scopeCases = []testCase{
 	{"FailedReporterKeepsRow", testFailedReporter},
 	{"ParentGoneTakesChildren", testParentGone},
 	{"ParentThatIsNoRowTakesChildren", testParentNoRow},
+	{"ParentsShareABatch", testSharedBatch},
 	{"FailedParentKeepsChildren", testFailedParent},
 	{"ChildOfIncompleteScopeStays", testChildIncomplete},
 	{"ClosedAccount", testClosedAccount},
@@ -246,6 +247,22 @@ func testParentNoRow(h *harness) {
 	h.reads(kinds(c), parents, children(c, "p2", "", "c"), children(c, "p3", schema.Denied))
 	h.want("SELECT id FROM aws_test_service ORDER BY id", "c", "d")
 	h.want("SELECT id FROM resources ORDER BY id", "c", "d")
+}
+
+// testSharedBatch writes rows of two parents in one batch.
+func testSharedBatch(h *harness) {
+	c := service()
+	parents := read{scope: scopeOf(c, accountA, west)}
+	p1, p2 := children(c, "p1", ""), children(c, "p2", "")
+	p2.rows = []Row{{ID: "a", Parent: p1.scope.Parent}, {ID: "b"}}
+	h.reads(kinds(c), parents, p2, p1)
+	h.want("SELECT id, _scope FROM aws_test_service ORDER BY id", "a|"+p1.scope.ID(), "b|"+p2.scope.ID())
+	h.reads(kinds(c), parents, p2, p1)
+	h.want("SELECT id, _scope FROM aws_test_service ORDER BY id", "a|"+p1.scope.ID(), "b|"+p2.scope.ID())
+	h.want(count("sightings"), "0")
+	// The first parent's list fails: its row stays.
+	h.reads(kinds(c), parents, children(c, "p1", schema.Denied), children(c, "p2", ""))
+	h.want("SELECT id FROM aws_test_service", "a")
 }
 
 func testFailedParent(h *harness) {
