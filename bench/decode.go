@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"syscall"
 	"time"
 
@@ -91,7 +92,18 @@ func ours(cat *catalog.Catalogue, kind string, items int, page []byte) (float64,
 	if !ok {
 		return 0, fmt.Errorf("no kind %s", kind)
 	}
-	return batches(e.Spec, items, page)
+	return batches(listed(e.Spec), items, page)
+}
+
+// listed is a spec without what further calls would add.
+func listed(s normalize.Spec) normalize.Spec {
+	s.Sources = s.Sources[:1]
+	s.Fields = slices.DeleteFunc(slices.Clone(s.Fields), func(f normalize.Field) bool { return f.Source > 0 })
+	s.Edges = slices.DeleteFunc(slices.Clone(s.Edges), func(e normalize.EdgeExpr) bool { return e.Source > 0 })
+	if s.Tags != nil && s.Tags.Source > 0 {
+		s.Tags = nil
+	}
+	return s
 }
 
 func oursWithoutEdges(cat *catalog.Catalogue, kind string, items int, page []byte) (float64, error) {
@@ -104,8 +116,7 @@ func oursWithoutEdges(cat *catalog.Catalogue, kind string, items int, page []byt
 	return batches(s, items, page)
 }
 
-// batches turns pages of source 0 into batches and drops them. What detail
-// calls would add is NULL.
+// batches turns pages of source 0 into batches and drops them.
 func batches(s normalize.Spec, items int, page []byte) (float64, error) {
 	plan, err := normalize.Compile(s)
 	if err != nil {

@@ -58,7 +58,7 @@ func syncs(bin string, small, large int) ([]figure, error) {
 		defer stop()
 		db = filepath.Join(dir, fmt.Sprint(n, ".duckdb"))
 		sync := func() (run, error) {
-			cmd := exec.Command(bin, "sync", "--only", "aws_ec2_instance", "--to", "duckdb:"+db, "--quiet")
+			cmd := exec.Command(bin, "sync", "--only", "aws_ec2_instance", "--to", "duckdb:"+db, "--no-progress")
 			cmd.Dir = dir
 			cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+addr, "AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench",
 				"AWS_REGION="+benchRegion, "AWS_EC2_METADATA_DISABLED=true")
@@ -122,7 +122,7 @@ func export(db, dir string) (rows int64, path string, err error) {
 
 // loadParquet is the measure: a DuckDB file with the rows of a Parquet file.
 func loadParquet(parquet, db string) error {
-	c, err := sql.Open("duckdb", db+"?memory_limit=300MB")
+	c, err := sql.Open("duckdb", db+"?memory_limit=1GB")
 	if err != nil {
 		return err
 	}

@@ -51,8 +51,6 @@ type AWSConfig struct {
 	// Regions to read: names or globs ("us-*"). By default all that are
 	// enabled in the account.
 	Regions []string `yaml:"regions"`
-	// Disabled leaves AWS out.
-	Disabled bool `yaml:"disabled"`
 }
 
 // AWSAccount says how one account is entered.

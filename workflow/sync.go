@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,17 +56,23 @@ type SinkReport struct {
 	Err     error
 }
 
-// Complete says that all that was asked for was read and stored.
+// Complete says that all that was asked for was read, details included, and
+// stored.
 func (r *Report) Complete() bool {
 	if r.Interrupted || len(r.Incomplete) > 0 {
 		return false
 	}
 	for _, s := range r.Sinks {
-		if s.Err != nil {
+		if s.Err != nil || s.unread() {
 			return false
 		}
 	}
 	return true
+}
+
+// unread says whether details of some rows could not be read.
+func (s SinkReport) unread() bool {
+	return slices.ContainsFunc(s.Summary.Kinds, func(k sinks.KindSummary) bool { return k.Unread > 0 })
 }
 
 // Committed says that at least one sink stored the sync.

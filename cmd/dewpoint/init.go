@@ -241,7 +241,6 @@ func configText(tried []found, chosen, regions []string) []byte {
 		}
 	} else {
 		w("  # regions: [eu-west-1, us-*]")
-		w("  disabled: false")
 	}
 	w("")
 	w("# The kinds to read, by name, service or glob: see dewpoint kinds.")

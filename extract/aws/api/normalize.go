@@ -35,14 +35,18 @@ func Wrap(s *Service, o *Operation) []string {
 		}
 		p := out.Member(out.Payload)
 		if p == nil {
-			return []string{first(out.LocationName, out.Name)}
+			return roots(o, first(out.LocationName, out.Name))
 		}
 		if p.Shape.Type == "structure" {
-			return []string{first(p.LocationName, p.Shape.LocationName, p.Shape.Name)}
+			return roots(o, first(p.LocationName, p.Shape.LocationName, p.Shape.Name))
 		}
 	}
 	return nil
 }
+
+// roots are the names of an answer's root: the description's, and the one that
+// emulators give to answers of which they know the operation only.
+func roots(o *Operation, name string) []string { return []string{name + "|" + o.Name + "Response"} }
 
 // bare says whether the root element of the answer is a member of the output
 // itself: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html.
