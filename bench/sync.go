@@ -94,10 +94,14 @@ func syncs(bin string, small, large int) ([]figure, error) {
 		return nil, err
 	}
 	return []figure{
-		{what: fmt.Sprintf("sync of %d instances / DuckDB loading the same from Parquet", large), value: l.cpu / p.cpu, unit: "x",
-			note: fmt.Sprintf("%.1f / %.1f CPU-s", l.cpu, p.cpu)},
-		{what: "unchanged second sync / first", value: again.cpu / l.cpu, unit: "x", limit: 0.5,
-			note: fmt.Sprintf("%.1f / %.1f CPU-s", again.cpu, l.cpu)},
+		{
+			what: fmt.Sprintf("sync of %d instances / DuckDB loading the same from Parquet", large), value: l.cpu / p.cpu, unit: "x",
+			note: fmt.Sprintf("%.1f / %.1f CPU-s", l.cpu, p.cpu),
+		},
+		{
+			what: "unchanged second sync / first", value: again.cpu / l.cpu, unit: "x", limit: 0.5,
+			note: fmt.Sprintf("%.1f / %.1f CPU-s", again.cpu, l.cpu),
+		},
 		{what: fmt.Sprintf("peak memory at %d / at %d", large, small), value: l.peakMB / s.peakMB, unit: "x", limit: 1.3},
 		{what: fmt.Sprintf("peak memory at %d", large), value: l.peakMB, unit: "MB", limit: 700},
 		{what: fmt.Sprintf("peak memory at %d", small), value: s.peakMB, unit: "MB"},

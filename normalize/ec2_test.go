@@ -109,8 +109,16 @@ func instances(f Format) Spec {
 	}
 	s := spec(src, fields...)
 	s.Kind.Name, s.Kind.Key, s.Kind.Service = "aws_ec2_instance", "aws_ec2_instance", "ec2"
-	s.URN = Template{{Text: "arn:"}, {Var: "partition"}, {Text: ":ec2:"}, {Var: "region"}, {Text: ":"}, {Var: "account"},
-		{Text: ":instance/"}, {Expr: &Expr{Path: path("InstanceId")}}}
+	s.URN = Template{
+		{Text: "arn:"},
+		{Var: "partition"},
+		{Text: ":ec2:"},
+		{Var: "region"},
+		{Text: ":"},
+		{Var: "account"},
+		{Text: ":instance/"},
+		{Expr: &Expr{Path: path("InstanceId")}},
+	}
 	s.Name = Template{{Expr: &Expr{Tag: "Name"}}}
 	s.Account = Template{{Expr: &Expr{Up: 1, Path: path("OwnerId")}}}
 	s.CreatedAt = &TimeExpr{Expr: at("LaunchTime")}

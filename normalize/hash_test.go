@@ -24,7 +24,8 @@ func shuffled(r *rand.Rand, f Format) string {
 		net := join([]string{`"Zone":"z"`, `"Names":["y","x"]`}, ",")
 		return `{"Things":[{` + join([]string{
 			`"Id":"i"`, `"Size":5`, `"When":1710235815`, `"Tags":[` + tags + `]`, `"Net":{` + net + `}`,
-			`"Groups":[` + join([]string{`"g"`, `"h"`, `"j"`}, ",") + `]`, `"Sizes":[` + join([]string{"1", "2", "30"}, ", ") + `]`}, " , ") + `}]}`
+			`"Groups":[` + join([]string{`"g"`, `"h"`, `"j"`}, ",") + `]`, `"Sizes":[` + join([]string{"1", "2", "30"}, ", ") + `]`,
+		}, " , ") + `}]}`
 	}
 	list := func(name string, elems ...string) string {
 		return "<" + name + "><member>" + join(elems, "</member> <member>") + "</member></" + name + ">"
@@ -33,7 +34,8 @@ func shuffled(r *rand.Rand, f Format) string {
 		"<Id>i</Id>", "<Size>5</Size>", "<When>2024-03-12T09:30:15+00:00</When>",
 		list("Tags", "<Key>a</Key><Value>1</Value>", "<Value>2</Value><Key>b</Key>", "<Key>Name</Key><Value>n</Value>"),
 		"<Net>" + join([]string{"<Zone>z</Zone>", "<Names><member>y</member><member>x</member></Names>"}, "\n") + "</Net>",
-		list("Groups", "g", "h", "j"), list("Sizes", "1", "2", "30")}, "") + `</member></Things></ListThingsResult></ListThingsResponse>`
+		list("Groups", "g", "h", "j"), list("Sizes", "1", "2", "30"),
+	}, "") + `</member></Things></ListThingsResult></ListThingsResponse>`
 }
 
 func TestHashDoesNotDependOnOrder(t *testing.T) {

@@ -171,8 +171,15 @@ func TestJSONColumnOfManyValues(t *testing.T) {
 		fieldOf{"map", schema.JSON, at("Map"), 0, false})
 	out := page(t, s, `{"Things":[{"Id":"i","Sets":[{"A":2},{"A":1}],"Lists":[{"A":3,"Names":["b"]},{"A":1,"Names":["a","c"]}],"Map":{"y":{"A":7},"x":{"A":8}}}]}`)
 	for _, c := range [][2]string{
-		{"sets", quote(`[{"A":1},{"A":2}]`)}, {"numbers", quote(`[1,3]`)}, {"ints", "[3, 1]"}, {"names", `["a", "b", "c"]`}, {"first", "3"},
-		{"keys", `["y", "x"]`}, {"values", "[7, 8]"}, {"x", "8"}, {"map", quote(`{"x":{"A":8},"y":{"A":7}}`)},
+		{"sets", quote(`[{"A":1},{"A":2}]`)},
+		{"numbers", quote(`[1,3]`)},
+		{"ints", "[3, 1]"},
+		{"names", `["a", "b", "c"]`},
+		{"first", "3"},
+		{"keys", `["y", "x"]`},
+		{"values", "[7, 8]"},
+		{"x", "8"},
+		{"map", quote(`{"x":{"A":8},"y":{"A":7}}`)},
 	} {
 		if got := valueOf(out, c[0]); got != c[1] {
 			t.Errorf("%s: got %s, want %s", c[0], got, c[1])

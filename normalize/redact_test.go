@@ -23,11 +23,15 @@ func TestRedactKeys(t *testing.T) {
 		return `<ListThingsResponse><ListThingsResult><Things><member>` + s + `</member></Things></ListThingsResult></ListThingsResponse>`
 	}
 	for _, c := range []struct{ name, in, want string }{
-		{"entries", `<Map><entry><key>On</key><value>true</value></entry><entry><key>Token</key><value>secret</value></entry></Map>`,
-			`<Map><entry><key>On</key><value>true</value></entry></Map>`},
+		{
+			"entries", `<Map><entry><key>On</key><value>true</value></entry><entry><key>Token</key><value>secret</value></entry></Map>`,
+			`<Map><entry><key>On</key><value>true</value></entry></Map>`,
+		},
 		{"no key to tell", `<Map><entry><key><![CDATA[Token]]></key><value>secret</value></entry></Map>`, `<Map></Map>`},
-		{"flat", `<Flat><key>Token</key><value>secret</value></Flat><Flat><key>On</key><value>true</value></Flat>`,
-			`<Flat><key>On</key><value>true</value></Flat>`},
+		{
+			"flat", `<Flat><key>Token</key><value>secret</value></Flat><Flat><key>On</key><value>true</value></Flat>`,
+			`<Flat><key>On</key><value>true</value></Flat>`,
+		},
 	} {
 		if got := string(p.Redact(0, []byte(wrap(c.in)))); got != wrap(c.want) {
 			t.Errorf("xml %s: got %s, want %s", c.name, got, wrap(c.want))

@@ -15,6 +15,7 @@ func boolean() *Shape { return &Shape{Name: "Boolean", Type: Boolean} }
 func when(f TimeFormat) *Shape {
 	return &Shape{Name: "Time", Type: Time, Time: f}
 }
+
 func list(elem *Shape) *Shape {
 	return &Shape{Name: "List", Type: List, Elem: elem, ElemName: "member"}
 }

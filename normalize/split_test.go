@@ -25,15 +25,21 @@ func from(source int, s string, t ...Transform) Expr {
 func buckets() Spec {
 	policy := member("Policy", text())
 	policy.Payload = true
-	list1 := Source{Call: "ListBuckets", Format: XML, Wrap: []string{"ListAllMyBucketsResult"}, Items: path("Buckets[]"), Tokens: []Path{path("ContinuationToken")},
+	list1 := Source{
+		Call: "ListBuckets", Format: XML, Wrap: []string{"ListAllMyBucketsResult"}, Items: path("Buckets[]"), Tokens: []Path{path("ContinuationToken")},
 		Shape: structure("Output", member("Buckets", list(structure("Bucket", member("Name", text()), member("CreationDate", when(TimeISO)), member("BucketRegion", text())))),
-			member("ContinuationToken", text()))}
-	tagging := Source{Call: "GetBucketTagging", Format: XML, Wrap: []string{"Tagging"}, Tokens: []Path{path("Next")},
-		Shape: structure("Output", member("TagSet", list(structure("Tag", member("Key", text()), member("Value", text())))), member("Next", text()))}
+			member("ContinuationToken", text())),
+	}
+	tagging := Source{
+		Call: "GetBucketTagging", Format: XML, Wrap: []string{"Tagging"}, Tokens: []Path{path("Next")},
+		Shape: structure("Output", member("TagSet", list(structure("Tag", member("Key", text()), member("Value", text())))), member("Next", text())),
+	}
 	getPolicy := Source{Call: "GetBucketPolicy", Format: JSON, Shape: structure("Output", policy)}
-	batch := Source{Call: "DescribeBuckets", Format: JSON, Items: path("Buckets[]"), Match: path("Name"), Failures: path("Failures[]"), FailureKey: path("Arn"), FailureCode: path("Reason"),
+	batch := Source{
+		Call: "DescribeBuckets", Format: JSON, Items: path("Buckets[]"), Match: path("Name"), Failures: path("Failures[]"), FailureKey: path("Arn"), FailureCode: path("Reason"),
 		Shape: structure("Output", member("Buckets", list(structure("More", member("Name", text()), member("Size", integer()), member("Rules", list(structure("Rule", member("Port", integer())))), member("Owner", text())))),
-			member("Failures", list(structure("Failure", member("Arn", text()), member("Reason", text())))))}
+			member("Failures", list(structure("Failure", member("Arn", text()), member("Reason", text()))))),
+	}
 	s := spec(list1, fieldOf{"bucket_name", schema.Text, at("Name"), 0, false}, fieldOf{"size", schema.Int64, from(3, "Size"), 0, false},
 		fieldOf{"policy", schema.JSON, from(2, "Policy", Transform{Op: ParseJSON}), 0, false}, fieldOf{"rules", schema.JSON, from(3, "Rules"), 0, true},
 		fieldOf{"ports", schema.Int64List, from(3, "Rules[].Port"), 0, false}, fieldOf{"etag", schema.Text, Expr{Source: 2, Header: "ETag"}, 0, false})
@@ -119,10 +125,24 @@ func TestSplitAndAppend(t *testing.T) {
 		row          int
 		column, want string
 	}{
-		{1, "tags", `{"A": "1", "Name": "n"}`}, {1, "name", `"n"`}, {1, "region", `"eu-west-1"`}, {1, "created_at", "2024-03-12T09:30:15Z"}, {1, "_unread", ""},
-		{1, "policy", quote(`{"Statement":[],"Version":"2012"}`)}, {1, "rules", quote(`[{"Port":1},{"Port":2}]`)}, {1, "ports", "[2, 1]"}, {1, "size", "7"}, {1, "etag", `"e"`},
-		{2, "tags", "{}"}, {2, "name", ""}, {2, "_unread", `["policy", "etag", "size", "rules", "ports"]`}, {2, "policy", ""}, {2, "size", ""}, {2, "etag", ""},
-		{3, "tags", ""}, {3, "_unread", `["name", "tags"]`},
+		{1, "tags", `{"A": "1", "Name": "n"}`},
+		{1, "name", `"n"`},
+		{1, "region", `"eu-west-1"`},
+		{1, "created_at", "2024-03-12T09:30:15Z"},
+		{1, "_unread", ""},
+		{1, "policy", quote(`{"Statement":[],"Version":"2012"}`)},
+		{1, "rules", quote(`[{"Port":1},{"Port":2}]`)},
+		{1, "ports", "[2, 1]"},
+		{1, "size", "7"},
+		{1, "etag", `"e"`},
+		{2, "tags", "{}"},
+		{2, "name", ""},
+		{2, "_unread", `["policy", "etag", "size", "rules", "ports"]`},
+		{2, "policy", ""},
+		{2, "size", ""},
+		{2, "etag", ""},
+		{3, "tags", ""},
+		{3, "_unread", `["name", "tags"]`},
 	} {
 		if got := valueOf(rows[c.row], c.column); got != c.want {
 			t.Errorf("row %d %s: got %s, want %s", c.row, c.column, got, c.want)
@@ -232,7 +252,13 @@ func TestTransformedColumns(t *testing.T) {
 		fieldOf{"who", schema.Text, Expr{Var: "account"}, 0, false})
 	out := page(t, s, `{"Things":[{"Id":"x","Doc":"%7B%22b%22:1,%22a%22:2%7D","N":"true=42","At":"1710235815","List":["{\"z\":1}","x"]}]}`)
 	for _, c := range [][2]string{
-		{"doc", quote(`{"a":2,"b":1}`)}, {"n", "42"}, {"b", "true"}, {"at", "2024-03-12T09:30:15Z"}, {"plain", quote(`"true=42"`)}, {"docs", quote(`["x",{"z":1}]`)}, {"first", quote(`"{\"z\":1}"`)},
+		{"doc", quote(`{"a":2,"b":1}`)},
+		{"n", "42"},
+		{"b", "true"},
+		{"at", "2024-03-12T09:30:15Z"},
+		{"plain", quote(`"true=42"`)},
+		{"docs", quote(`["x",{"z":1}]`)},
+		{"first", quote(`"{\"z\":1}"`)},
 		{"who", `"123456789012"`},
 	} {
 		if got := valueOf(out, c[0]); got != c[1] {
@@ -290,8 +316,10 @@ func TestRedact(t *testing.T) {
 		{"a member", `{"Things":[{"Id":"a","Env":{"Variables":{"K":"secret"},"Error":"e"}}]}`, `{"Things":[{"Id":"a","Env":{"Error":"e"}}]}`},
 		{"the only one", `{"Things":[{"Env":{"Variables":{"K":"secret"}},"Id":"a"}]}`, `{"Things":[{"Env":{},"Id":"a"}]}`},
 		{"the last one", `{"Things":[{"Env":{"Error":"e" , "Variables": {"K":"secret"} } } ]}`, `{"Things":[{"Env":{"Error":"e"}}]}`},
-		{"nested", `{"Things":[{"Inner":{"Password":"secret","Next":{"User":"u","Password":"secret","Next":{"Password":"secret"}}},"List":[{"Password":"secret"},{"User":"v"}],"Map":{"k":{"Password":"secret","User":"w"}}}]}`,
-			`{"Things":[{"Inner":{"Next":{"User":"u","Next":{}}},"List":[{},{"User":"v"}],"Map":{"k":{"User":"w"}}}]}`},
+		{
+			"nested", `{"Things":[{"Inner":{"Password":"secret","Next":{"User":"u","Password":"secret","Next":{"Password":"secret"}}},"List":[{"Password":"secret"},{"User":"v"}],"Map":{"k":{"Password":"secret","User":"w"}}}]}`,
+			`{"Things":[{"Inner":{"Next":{"User":"u","Next":{}}},"List":[{},{"User":"v"}],"Map":{"k":{"User":"w"}}}]}`,
+		},
 		{"escaped names", `{"Things":[{"Inner":{"\u0050assword":"secret"}}]}`, `{"Things":[{"Inner":{}}]}`},
 		{"nothing", ` {"Things": [] } `, `{"Things": [] } `},
 	} {
@@ -308,8 +336,10 @@ func TestRedact(t *testing.T) {
 		{"a member", `<Id>a</Id><Env><Variables><entry/></Variables><Error>e</Error></Env>`, `<Id>a</Id><Env><Error>e</Error></Env>`},
 		{"another case", `<Env><x:variables a="secret"/></Env>`, `<Env></Env>`},
 		{"flat", `<Flat><User>u</User><Password>secret</Password></Flat><Flat><Password>secret</Password></Flat>`, `<Flat><User>u</User></Flat><Flat></Flat>`},
-		{"nested", `<Inner><Next><Password>secret</Password></Next></Inner><List><member><Password><![CDATA[secret]]></Password></member></List><Map><entry><key>k</key><value><Password>secret</Password><User>u</User></value></entry></Map>`,
-			`<Inner><Next></Next></Inner><List><member></member></List><Map><entry><key>k</key><value><User>u</User></value></entry></Map>`},
+		{
+			"nested", `<Inner><Next><Password>secret</Password></Next></Inner><List><member><Password><![CDATA[secret]]></Password></member></List><Map><entry><key>k</key><value><Password>secret</Password><User>u</User></value></entry></Map>`,
+			`<Inner><Next></Next></Inner><List><member></member></List><Map><entry><key>k</key><value><User>u</User></value></entry></Map>`,
+		},
 	} {
 		if got := string(p.Redact(0, []byte(wrap(c.in)))); got != wrap(c.want) {
 			t.Errorf("xml %s: got %s, want %s", c.name, got, wrap(c.want))

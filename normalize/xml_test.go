@@ -98,7 +98,10 @@ func TestXMLFlat(t *testing.T) {
 	<Things><Id>y</Id></Things><NextToken>t</NextToken></ListThingsResult></ListThingsResponse>`
 	out := page(t, s, body)
 	for _, c := range [][2]string{
-		{"names", `["b", "a"]`}, {"pairs", quote(`[{"B":1},{"A":"y"}]`)}, {"attributes", `{"Arn": "arn:", "Delay": "5"}`}, {"delay", "5"},
+		{"names", `["b", "a"]`},
+		{"pairs", quote(`[{"B":1},{"A":"y"}]`)},
+		{"attributes", `{"Arn": "arn:", "Delay": "5"}`},
+		{"delay", "5"},
 		{"inner", quote(`{"Attributes":{"j":"","k":"2"},"Names":["a","b"],"Pairs":[{}],"Z":"z"}`)},
 	} {
 		if got := valueOf(out, c[0]); got != c[1] {

@@ -53,7 +53,8 @@ func TestOneOfTwoAccountsThatCannotBeEnteredKeepsItsRows(t *testing.T) {
 	}{
 		"credentials": {aws.AccountConfig{Profile: "b"}, lockedOut(accountB), "profile b * *", "failed InvalidClientTokenId", "GetCallerIdentity"},
 		"role": {
-			aws.AccountConfig{Profile: "a", AssumeRole: aws.AssumeRole{RoleARN: role}}, awsfake.Fault{Kind: awsfake.Deny, Op: "sts.AssumeRole"},
+			aws.AccountConfig{Profile: "a", AssumeRole: aws.AssumeRole{RoleARN: role}},
+			awsfake.Fault{Kind: awsfake.Deny, Op: "sts.AssumeRole"},
 			accountB + " * *", "denied AccessDenied", role,
 		},
 	} {

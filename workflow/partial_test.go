@@ -102,34 +102,45 @@ func TestNewRowWithADeniedDetailKnowsNothingOfIt(t *testing.T) {
 	e.want("SELECT id, tags, created_at IS NOT NULL, _unread FROM aws_s3_bucket", "logs NULL true [tags]")
 }
 
+// TestRegionThatDoesNotAnswerKeepsItsRows has an account for each way in
+// which a region may fail.
 func TestRegionThatDoesNotAnswerKeepsItsRows(t *testing.T) {
-	for name, c := range map[string]struct {
-		fault awsfake.Fault
-		state string
-	}{
-		"timeout":   {awsfake.Fault{Kind: awsfake.Timeout, Region: west}, "timed_out"},
-		"reset":     {awsfake.Fault{Kind: awsfake.Reset, Region: west}, "failed"},
-		"error":     {awsfake.Fault{Kind: awsfake.Fail, Code: "InternalError", Status: 500, Region: west}, "failed InternalError"},
-		"throttled": {awsfake.Fault{Kind: awsfake.Throttle, Region: west}, "throttled RequestLimitExceeded"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := newEstate(t, awsfake.Options{}, "aws_ec2_volume")
-			e.Put(at("", east), "ec2.DescribeVolumes", volume("vol-east", 1))
-			e.Put(at("", west), "ec2.DescribeVolumes", volume("vol-west", 1))
-			e.complete()
-			e.Put(at("", east), "ec2.DescribeVolumes", volume("vol-east", 2))
-			e.Put(at("", west), "ec2.DescribeVolumes")
-			e.client.MaxAttempts, e.client.AttemptTimeout = 2, 100*time.Millisecond
-			e.Inject(c.fault)
-			e.incomplete(e.sync(), accountA+" eu-west-1 aws_ec2_volume "+c.state)
-			e.want("SELECT id, size FROM aws_ec2_volume", "vol-east 2", "vol-west 1")
-			e.whole()
-			e.Heal()
-			e.client.AttemptTimeout = 0
-			e.complete()
-			e.want("SELECT id FROM aws_ec2_volume", "vol-east")
-		})
+	faults := map[string]awsfake.Fault{
+		"timed_out":                      {Kind: awsfake.Timeout},
+		"failed":                         {Kind: awsfake.Reset},
+		"failed InternalError":           {Kind: awsfake.Fail, Code: "InternalError", Status: 500},
+		"throttled RequestLimitExceeded": {Kind: awsfake.Throttle},
 	}
+	var accounts []awsfake.Account
+	for state := range faults {
+		accounts = append(accounts, awsfake.Account{ID: fmt.Sprint(100000000000 + len(accounts)), Name: state})
+	}
+	e := newEstate(t, awsfake.Options{Accounts: accounts}, "aws_ec2_volume")
+	e.accounts = nil
+	for _, a := range accounts {
+		e.accounts = append(e.accounts, aws.AccountConfig{Profile: a.Name})
+		e.Put(at(a.ID, east), "ec2.DescribeVolumes", volume("vol-east-"+a.ID, 1))
+		e.Put(at(a.ID, west), "ec2.DescribeVolumes", volume("vol-west-"+a.ID, 1))
+	}
+	e.complete()
+	var incomplete, rows, after []string
+	for _, a := range accounts {
+		e.Put(at(a.ID, east), "ec2.DescribeVolumes", volume("vol-east-"+a.ID, 2))
+		e.Put(at(a.ID, west), "ec2.DescribeVolumes")
+		f := faults[a.Name]
+		f.Account, f.Region = a.ID, west
+		e.Inject(f)
+		incomplete = append(incomplete, a.ID+" eu-west-1 aws_ec2_volume "+a.Name)
+		rows, after = append(rows, "vol-east-"+a.ID+" 2", "vol-west-"+a.ID+" 1"), append(after, "vol-east-"+a.ID+" 2")
+	}
+	e.client.MaxAttempts, e.client.AttemptTimeout = 2, 500*time.Millisecond
+	e.incomplete(e.sync(), incomplete...)
+	e.want("SELECT id, size FROM aws_ec2_volume", rows...)
+	e.whole()
+	e.Heal()
+	e.client.AttemptTimeout = 0
+	e.complete()
+	e.want("SELECT id, size FROM aws_ec2_volume", after...)
 }
 
 func TestListThatTakesTooLongIsTimedOut(t *testing.T) {

@@ -68,7 +68,10 @@ func (l *load) run() {
 	l.ReportMetric(float64(peakBytes(l.B))/1e6, "first-peak-MB")
 	l.ReportMetric(float64(fileSize(s.path))/1e6, "first-file-MB")
 	unchanged := l.cpu(func() { l.sync(s) }) - l.made
-	view := l.insertView() - l.made
+	view := l.insertView() - l.cpu(func() {
+		for r := l.batches(); r.Next(); {
+		}
+	})
 	parquet := l.cpu(l.insertParquet)
 	l.g.Version++
 	changed := l.cpu(func() { l.sync(s) }) - l.made
@@ -124,17 +127,7 @@ func (l *load) insertView() time.Duration {
 	c := l.connect("view.duckdb")
 	defer c.close()
 	k := &kindCommit{ks: &kindStage{kind: l.g.Kind}}
-	const step = 8000
-	n := 0
-	view := &stream{schema: l.g.Kind.BatchSchema(), next: func() (arrow.RecordBatch, error) {
-		if n >= l.rows {
-			return nil, nil
-		}
-		b := l.g.Batch(l.scope(0), n, min(n+step, l.rows))
-		n += step
-		b.Edges.Release()
-		return b.Rows, nil
-	}}
+	view := l.batches()
 	took := l.cpu(func() {
 		err := c.withView(view, "v", func() error {
 			return c.exec(l.Context(), fmt.Sprintf("INSERT INTO t (%s) SELECT %s FROM v; CHECKPOINT", k.names(), k.staged()))
@@ -143,10 +136,25 @@ func (l *load) insertView() time.Duration {
 			l.Fatal(err)
 		}
 	})
-	if err := c.exec(l.Context(), "COPY t TO "+literal(filepath.Join(l.dir, "rows.parquet"))+" (COMPRESSION zstd)"); err != nil {
+	if err := c.exec(l.Context(), "SET memory_limit = '2GB'; COPY t TO "+literal(filepath.Join(l.dir, "rows.parquet"))+" (COMPRESSION zstd)"); err != nil {
 		l.Fatal(err)
 	}
 	return took
+}
+
+// batches streams the rows as large batches without edges.
+func (l *load) batches() *stream {
+	const step = 8000
+	n := 0
+	return &stream{schema: l.g.Kind.BatchSchema(), next: func() (arrow.RecordBatch, error) {
+		if n >= l.rows {
+			return nil, nil
+		}
+		b := l.g.Batch(l.scope(0), n, min(n+step, l.rows))
+		n += step
+		b.Edges.Release()
+		return b.Rows, nil
+	}}
 }
 
 func (l *load) insertParquet() {
@@ -161,6 +169,9 @@ func (l *load) insertParquet() {
 func (l *load) connect(name string) *conn {
 	s, err := Open(filepath.Join(l.dir, name), Options{})
 	if err != nil {
+		l.Fatal(err)
+	}
+	if err := os.MkdirAll(s.staging, 0o700); err != nil {
 		l.Fatal(err)
 	}
 	c, err := s.connect(l.Context(), false)

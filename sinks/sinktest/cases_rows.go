@@ -141,15 +141,19 @@ func testVolatile(h *harness) {
 func testDuplicates(h *harness) {
 	k := box()
 	s := scopeOf(k, accountA, west)
-	sum := h.reads(kinds(k), read{scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(1)), {ID: "b"}},
-		pages: [][]Row{{Row{ID: "a"}.With("size", int64(2)), {ID: "b"}}}})
+	sum := h.reads(kinds(k), read{
+		scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(1)), {ID: "b"}},
+		pages: [][]Row{{Row{ID: "a"}.With("size", int64(2)), {ID: "b"}}},
+	})
 	h.kindSum(sum, k.Name, sinks.KindSummary{Rows: 2, New: 2})
 	h.want("SELECT id, size FROM aws_test_box ORDER BY id", "a|2", "b|NULL")
 	h.want("SELECT kind, code, count FROM problems", "aws_test_box|duplicate|1")
 	h.want(count("resources"), "2")
 	// The same duplicates again change nothing.
-	sum = h.reads(kinds(k), read{scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(1)), {ID: "b"}},
-		pages: [][]Row{{Row{ID: "a"}.With("size", int64(2)), {ID: "b"}}}})
+	sum = h.reads(kinds(k), read{
+		scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(1)), {ID: "b"}},
+		pages: [][]Row{{Row{ID: "a"}.With("size", int64(2)), {ID: "b"}}},
+	})
 	h.kindSum(sum, k.Name, sinks.KindSummary{Rows: 2, Unchanged: 2})
 	h.want(count("resource_history"), "0")
 }

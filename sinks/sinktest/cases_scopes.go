@@ -298,8 +298,10 @@ func testClosedAccount(h *harness) {
 func testScopesTable(h *harness) {
 	k, p := box(), cluster()
 	all := []read{
-		{scope: scopeOf(k, accountA, west), rows: []Row{{ID: "a"}, {ID: "b"}}}, {scope: scopeOf(p, accountA, west), rows: []Row{{ID: "a"}}},
-		{scope: scopeOf(k, accountA, east)}, {scope: scopeOf(p, accountA, east), state: schema.Denied, code: "AccessDenied"},
+		{scope: scopeOf(k, accountA, west), rows: []Row{{ID: "a"}, {ID: "b"}}},
+		{scope: scopeOf(p, accountA, west), rows: []Row{{ID: "a"}}},
+		{scope: scopeOf(k, accountA, east)},
+		{scope: scopeOf(p, accountA, east), state: schema.Denied, code: "AccessDenied"},
 	}
 	h.reads(kinds(k, p), all...)
 	first := "SELECT region, kind, state, scopes, rows, code FROM scopes ORDER BY region, kind"

@@ -164,8 +164,10 @@ func TestInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, _ := c.Entry("aws_ec2_volume")
-	v := Vars{ID: "vol-1", Name: "n", Region: "eu-west-1", Item: []string{"true", "vol-1"}, Keys: []string{"k"},
-		Columns: map[string]string{"size": "7"}, Tags: map[string]string{"b": "2", "a": "1"}}
+	v := Vars{
+		ID: "vol-1", Name: "n", Region: "eu-west-1", Item: []string{"true", "vol-1"}, Keys: []string{"k"},
+		Columns: map[string]string{"size": "7"}, Tags: map[string]string{"b": "2", "a": "1"},
+	}
 	for _, x := range []struct {
 		in   *Input
 		want string

@@ -236,8 +236,10 @@ func (k *kindCompiler) list() bool {
 	}
 	c := k.call(op, k.svc)
 	c.items, c.item = items, t.shape
-	l := &ListCall{Service: r.file.Service, Op: op.Name, Headers: r.file.Headers, Regions: r.regions(), Account: r.scope() == "account",
-		AbsentOn: r.AbsentOn, GoneOn: r.GoneOn, NotApplicable: slices.Concat(r.file.NotApplicable, r.NotApplicable)}
+	l := &ListCall{
+		Service: r.file.Service, Op: op.Name, Headers: r.file.Headers, Regions: r.regions(), Account: r.scope() == "account",
+		AbsentOn: r.AbsentOn, GoneOn: r.GoneOn, NotApplicable: slices.Concat(r.file.NotApplicable, r.NotApplicable),
+	}
 	if r.file.Limit != nil {
 		l.Limit = *r.file.Limit
 	}
