@@ -26,6 +26,8 @@ type commit struct {
 	sums []sinks.KindSummary // by kind index
 	// whole says of each kind that all its staged rows are new.
 	whole []bool
+	// problems are those of the staged sync and what the commit finds.
+	problems problemSet
 }
 
 // Commit opens the file for writing and makes the sync visible.
@@ -96,6 +98,9 @@ func (t *tx) attempt(ctx context.Context, end sinks.Outcome, limit int64) (sum s
 		conn: c, t: t, end: end, now: t.sync.StartedAt.UTC().Truncate(time.Microsecond),
 		sums: make([]sinks.KindSummary, len(t.kinds)), whole: make([]bool, len(t.kinds)),
 	}
+	t.mu.Lock()
+	m.problems = t.problems.clone()
+	t.mu.Unlock()
 	for i, ks := range t.kinds {
 		m.sums[i].Kind = ks.kind.Name
 	}

@@ -113,14 +113,12 @@ var problemSchema = arrow.NewSchema([]arrow.Field{
 func (m *commit) applyProblems(ctx context.Context) error {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, problemSchema)
 	defer b.Release()
-	m.t.mu.Lock()
-	for p, c := range m.t.problems {
+	for p, c := range m.problems {
 		for i, v := range [...]string{p.kind, p.account, p.region, p.call, p.column, p.code, c.sample} {
 			b.Field(i).(*array.StringBuilder).Append(cleanText(v))
 		}
 		b.Field(7).(*array.Int64Builder).Append(c.count)
 	}
-	m.t.mu.Unlock()
 	rec := b.NewRecordBatch()
 	once := &stream{schema: problemSchema, next: func() (arrow.RecordBatch, error) {
 		r := rec

@@ -39,6 +39,15 @@ func (s problemSet) add(p schema.Problem) {
 	c.count += max(p.Count, 1)
 }
 
+func (s problemSet) clone() problemSet {
+	c := make(problemSet, len(s))
+	for k, v := range s {
+		n := *v
+		c[k] = &n
+	}
+	return c
+}
+
 // duplicate counts a row that came twice with different values.
 func (s problemSet) duplicate(k *schema.Kind, id [16]byte) {
 	s.add(schema.Problem{Kind: k.Name, Code: "duplicate", Sample: "_id " + uuid.UUID(id).String()})

@@ -82,10 +82,8 @@ func (k *kindCommit) countDuplicates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.t.mu.Lock()
-	defer k.t.mu.Unlock()
 	for _, r := range rows {
-		k.t.problems.add(schema.Problem{Kind: k.ks.kind.Name, Code: "duplicate", Sample: "_id " + r[0]})
+		k.problems.add(schema.Problem{Kind: k.ks.kind.Name, Code: "duplicate", Sample: "_id " + r[0]})
 	}
 	return nil
 }
