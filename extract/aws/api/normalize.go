@@ -46,7 +46,12 @@ func Wrap(s *Service, o *Operation) []string {
 
 // roots are the names of an answer's root: the description's, and the one that
 // emulators give to answers of which they know the operation only.
-func roots(o *Operation, name string) []string { return []string{name + "|" + o.Name + "Response"} }
+func roots(o *Operation, name string) []string {
+	if other := o.Name + "Response"; other != name {
+		name += "|" + other
+	}
+	return []string{name}
+}
 
 // bare says whether the root element of the answer is a member of the output
 // itself: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html.
