@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"slices"
 	"syscall"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -70,12 +68,20 @@ func decode() ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	functions := functionsPage(items)
-	js, err := ours(cat, "aws_lambda_function", items, functions)
+	spec, doc, err := asJSON(cat, page)
 	if err != nil {
 		return nil, err
 	}
-	std, err := structs("lambda", "ListFunctions", items, functions)
+	js, err := batches(spec, items, doc)
+	if err != nil {
+		return nil, err
+	}
+	spec.Edges = nil
+	bareJS, err := batches(spec, items, doc)
+	if err != nil {
+		return nil, err
+	}
+	std, err := structs(spec.Sources[0].Shape, items, doc)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +89,8 @@ func decode() ([]figure, error) {
 	return []figure{
 		{what: "EC2 XML into batches with tags, hash / the SDK's typed client", value: bare / sdk, unit: "x", limit: 5, least: true, note: per(bare, sdk)},
 		{what: "the same with edges", value: xml / sdk, unit: "x", limit: 5, least: true, note: per(xml, sdk)},
-		{what: "Lambda JSON into batches with hash, edges / encoding/json structs", value: js / std, unit: "x", limit: 4, least: true, note: per(js, std)},
+		{what: "the instances as JSON into batches with tags, hash / encoding/json", value: bareJS / std, unit: "x", limit: 4, least: true, note: per(bareJS, std)},
+		{what: "the same with edges", value: js / std, unit: "x", note: per(js, std)},
 	}, nil
 }
 
@@ -92,18 +99,7 @@ func ours(cat *catalog.Catalogue, kind string, items int, page []byte) (float64,
 	if !ok {
 		return 0, fmt.Errorf("no kind %s", kind)
 	}
-	return batches(listed(e.Spec), items, page)
-}
-
-// listed is a spec without what further calls would add.
-func listed(s normalize.Spec) normalize.Spec {
-	s.Sources = s.Sources[:1]
-	s.Fields = slices.DeleteFunc(slices.Clone(s.Fields), func(f normalize.Field) bool { return f.Source > 0 })
-	s.Edges = slices.DeleteFunc(slices.Clone(s.Edges), func(e normalize.EdgeExpr) bool { return e.Source > 0 })
-	if s.Tags != nil && s.Tags.Source > 0 {
-		s.Tags = nil
-	}
-	return s
+	return batches(e.Spec, items, page)
 }
 
 func oursWithoutEdges(cat *catalog.Catalogue, kind string, items int, page []byte) (float64, error) {
@@ -175,66 +171,31 @@ func typedClient(items int, page []byte) (float64, error) {
 
 // structs decodes the page by encoding/json into Go structs of the members
 // that the description has, as a typed client's would be.
-func structs(service, op string, items int, page []byte) (float64, error) {
-	svc, err := api.Lookup(service)
-	if err != nil {
-		return 0, err
-	}
-	t := goType(svc.Operations[op].Output, map[*api.Shape]bool{})
+func structs(shape *normalize.Shape, items int, page []byte) (float64, error) {
+	t := goType(shape)
 	return rate(items, func() error { return json.Unmarshal(page, reflect.New(t).Interface()) })
 }
 
-func goType(s *api.Shape, on map[*api.Shape]bool) reflect.Type {
+func goType(s *normalize.Shape) reflect.Type {
 	switch s.Type {
-	case "structure":
-		if on[s] {
-			return reflect.TypeFor[json.RawMessage]()
-		}
-		on[s] = true
-		defer delete(on, s)
+	case normalize.Structure:
 		var fields []reflect.StructField
 		for _, m := range s.Members {
-			if m.Location != "" {
-				continue
-			}
-			name := m.LocationName
-			if name == "" {
-				name = m.Name
-			}
 			fields = append(fields, reflect.StructField{
-				Name: "F" + m.Name, Type: reflect.PointerTo(goType(m.Shape, on)),
-				Tag: reflect.StructTag(fmt.Sprintf("json:%q", name)),
+				Name: "F" + m.Name, Type: reflect.PointerTo(goType(m.Shape)), Tag: reflect.StructTag(fmt.Sprintf("json:%q", m.Wire)),
 			})
 		}
 		return reflect.StructOf(fields)
-	case "list":
-		return reflect.SliceOf(goType(s.Elem, on))
-	case "map":
-		return reflect.MapOf(reflect.TypeFor[string](), goType(s.Value, on))
-	case "boolean":
+	case normalize.List:
+		return reflect.SliceOf(goType(s.Elem))
+	case normalize.Map:
+		return reflect.MapOf(reflect.TypeFor[string](), goType(s.Elem))
+	case normalize.Boolean:
 		return reflect.TypeFor[bool]()
-	case "integer", "long":
+	case normalize.Integer:
 		return reflect.TypeFor[int64]()
-	case "float", "double", "timestamp":
+	case normalize.Float:
 		return reflect.TypeFor[float64]()
 	}
 	return reflect.TypeFor[string]()
-}
-
-// functionsPage is an answer of Lambda's ListFunctions, about 1.3 KB a function.
-func functionsPage(n int) []byte {
-	b := []byte(`{"Functions":[`)
-	for i := range n {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = fmt.Appendf(b, `{"Architectures":["x86_64"],"CodeSha256":"kX1nVfQq4lrs+3EVrjVLdTYzNb4tCZ%06d=","CodeSize":%d,"Description":"Handles events of shop %d","Environment":{"Variables":{"STAGE":"prod","TABLE":"orders-%d"}},"EphemeralStorage":{"Size":512},`, i, 1000+i, i, i)
-		b = fmt.Appendf(b, `"FunctionArn":"arn:aws:lambda:%s:%s:function:orders-%d","FunctionName":"orders-%d","Handler":"main.handler","LastModified":"2024-05-%02dT08:00:00.000+0000","Layers":[{"Arn":"arn:aws:lambda:%s:%s:layer:base:7","CodeSize":123456}],"LoggingConfig":{"LogFormat":"Text","LogGroup":"/aws/lambda/orders-%d"},`,
-			benchRegion, benchAccount, i, i, 1+i%28, benchRegion, benchAccount, i)
-		b = fmt.Appendf(b, `"MemorySize":%d,"PackageType":"Zip","RevisionId":"a6d2c1f0-0000-4000-8000-%012d","Role":"arn:aws:iam::%s:role/orders-%d","Runtime":"python3.13","RuntimeVersionConfig":{"RuntimeVersionArn":"arn:aws:lambda:%s::runtime:0cdcfbdefbc5e7d3343f73c2e2dd3cba17d61dea0686b404502a0c9ce83931b9"},"SnapStart":{"ApplyOn":"None","OptimizationStatus":"Off"},`,
-			128+i%8*64, i, benchAccount, i%13, benchRegion)
-		b = fmt.Appendf(b, `"Timeout":%d,"TracingConfig":{"Mode":"PassThrough"},"Version":"$LATEST","VpcConfig":{"Ipv6AllowedForDualStack":false,"SecurityGroupIds":["sg-%017x","sg-%017x"],"SubnetIds":["subnet-%017x","subnet-%017x"],"VpcId":"vpc-%017x"}}`,
-			3+i%60, i%50, 50+i%7, i%40, i%39, i%10)
-	}
-	return append(b, `]}`...)
 }
