@@ -178,7 +178,7 @@ func (t *tx) loadBase(ctx context.Context) error {
 // loadKnown fills the kind's known rows.
 func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string) error {
 	var q strings.Builder
-	q.WriteString("SELECT _id::BLOB AS i, _hash::BLOB AS h, _scope AS s, _unread IS NOT NULL OR _hash IS NULL AS u, account = split_part(_scope, '/', 2) AS o")
+	q.WriteString("SELECT _id::BLOB AS i, _hash::BLOB AS h, _scope AS s, _unread IS NOT NULL OR _hash IS NULL AS u")
 	for i, v := range ks.vol {
 		col := ks.kind.BatchColumns()[v]
 		expr := "NULL::" + columnType(col.Type)
@@ -197,8 +197,8 @@ func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string
 			rec := r.RecordBatch()
 			ids, hashes := rec.Column(0).(*array.Binary), rec.Column(1).(*array.Binary)
 			scopes := rec.Column(2).(*array.String)
-			unread, owner := rec.Column(3).(*array.Boolean), rec.Column(4).(*array.Boolean)
-			vol := volatileSums{cols: rec.Columns()[5:]}
+			unread := rec.Column(3).(*array.Boolean)
+			vol := volatileSums{cols: rec.Columns()[4:]}
 			for i := range int(rec.NumRows()) {
 				if scope := scopes.Value(i); scope != last || ordinal == 0 {
 					last = strings.Clone(scope)
@@ -210,9 +210,6 @@ func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string
 					flags |= flagPoison
 				} else {
 					sum = hashKey(hashes.Value(i)) ^ vol.sum(i)
-				}
-				if owner.Value(i) {
-					flags |= flagOwner
 				}
 				if !k.add(idKey(ids.Value(i)), sum, ordinal, flags) {
 					sound = false

@@ -70,6 +70,9 @@ func TestConformance(t *testing.T) {
 // TestConformanceWithoutHashes runs the suite as it is for kinds whose hashes
 // do not fit the budget.
 func TestConformanceWithoutHashes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the suite a second time")
+	}
 	sinktest.Run(t, func(t *testing.T) sinktest.Target {
 		return newTarget(t, Options{LockTimeout: 50 * time.Millisecond, HashBudget: 1})
 	})

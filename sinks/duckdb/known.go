@@ -25,7 +25,6 @@ const (
 	flagUsed   = 1 << iota
 	flagSeen   // the row's own scope reported it unchanged
 	flagStaged // a reading of it is staged: the ones that follow are, too
-	flagOwner  // the row's scope is its owner's
 	flagPoison // never unchanged: a column of it was unread
 )
 

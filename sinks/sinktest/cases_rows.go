@@ -124,7 +124,7 @@ func testNames(h *harness) {
 func testVolatile(h *harness) {
 	k := counter()
 	s := scopeOf(k, accountA, west)
-	for i := range 24 {
+	for i := range 6 {
 		sum := h.reads(kinds(k), read{scope: s, rows: []Row{Row{ID: "a"}.With("hits", int64(i)), {ID: "b"}}})
 		if i > 0 {
 			h.kindSum(sum, k.Name, sinks.KindSummary{Rows: 2, Unchanged: 2})
