@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestImportsPointOneWay holds the order of the packages: schema, normalize,
+// extract, its clouds and the sinks, workflow, the command. Clouds' libraries
+// stay under extract, databases' under sinks.
+func TestImportsPointOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-tags", "duckdb_arrow", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "../../...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const module = "github.com/dewpoint-data/dewpoint/"
+	rules := []struct {
+		pkg    string
+		not    []string
+		except string
+	}{
+		{"schema", []string{module}, ""},
+		{"normalize", []string{module}, module + "schema"},
+		{"sinks", []string{module + "extract", module + "normalize", module + "workflow"}, ""},
+		{"extract", []string{module + "sinks", module + "workflow"}, ""},
+		{"workflow", []string{module + "cmd"}, ""},
+	}
+	drivers := map[string]string{
+		"github.com/aws/": "extract/", "github.com/duckdb/": "sinks/",
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		imports := strings.Fields(line)
+		pkg := strings.TrimPrefix(imports[0], module)
+		for _, imp := range imports[1:] {
+			for _, r := range rules {
+				if pkg != r.pkg && !strings.HasPrefix(pkg, r.pkg+"/") {
+					continue
+				}
+				seen[r.pkg] = true
+				for _, n := range r.not {
+					own := strings.HasPrefix(imp, module+r.pkg)
+					if strings.HasPrefix(imp, n) && imp != r.except && !own {
+						t.Errorf("%s imports %s", pkg, imp)
+					}
+				}
+			}
+			for driver, home := range drivers {
+				if strings.HasPrefix(imp, driver) && !strings.HasPrefix(pkg, home) {
+					t.Errorf("%s imports %s, which belongs under %s", pkg, imp, home)
+				}
+			}
+		}
+	}
+	if len(seen) != len(rules) {
+		t.Errorf("only %d of %d rules met a package: was one renamed?", len(seen), len(rules))
+	}
+}
