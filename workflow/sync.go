@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -133,7 +134,12 @@ func Sync(ctx context.Context, stop context.Context, o Options) (*Report, error)
 	}
 
 	p.phase("committing")
+	// The pages' memory goes back before the databases take theirs, which Go's
+	// collector does not see.
+	percent := debug.SetGCPercent(20)
+	debug.FreeOSMemory()
 	f.commit(stop)
+	debug.SetGCPercent(percent)
 	r.FinishedAt = time.Now().UTC()
 	p.phase("done")
 	return r, f.alive()
