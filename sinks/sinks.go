@@ -19,6 +19,16 @@ type Sink interface {
 	// that keeps a second sync out. It fails with a *LockedError when another
 	// process holds it and with a *SchemaError when a change is not additive.
 	Begin(ctx context.Context, s Sync) (Tx, error)
+	// PlanSchema says what a sync of the kinds, or ApplySchema, would change
+	// in the database. It changes nothing. kinds are all that the catalogue
+	// has: what dewpoint made for others is listed as a drop.
+	PlanSchema(ctx context.Context, kinds []*schema.Kind) ([]SchemaChange, error)
+	// ApplySchema makes the additive changes, and with drop those that drop,
+	// and returns what it did. Where PlanSchema finds a conflict it changes
+	// nothing and returns a *SchemaError or, where an object of a user bears
+	// the name of a table, an error that names it. While a sync holds the
+	// database it fails with a *LockedError.
+	ApplySchema(ctx context.Context, kinds []*schema.Kind, drop bool) ([]SchemaChange, error)
 	// URL identifies the sink without secrets.
 	URL() string
 	Close() error
@@ -81,6 +91,48 @@ type KindSummary struct {
 	Rows                                  int64 // in the table after the commit
 	New, Changed, Gone, Unchanged, Unread int64
 }
+
+// SchemaChange is a difference between the database and the catalogue.
+type SchemaChange struct {
+	Action SchemaAction
+	// Table is the table concerned, empty for a migration of dewpoint's own
+	// tables; Column the column, empty where the whole table is.
+	Table, Column string
+	// Have and Want are what is there and what the catalogue says: types of a
+	// column, names of a table, versions of dewpoint's own tables. Either is
+	// empty where there is nothing.
+	Have, Want string
+	// SQL makes the change; for a conflict, it is a statement that solves it.
+	SQL string
+}
+
+// SchemaAction is what a SchemaChange does.
+type SchemaAction string
+
+// The actions.
+const (
+	Migrate     SchemaAction = "migrate" // of dewpoint's own tables
+	CreateTable SchemaAction = "create_table"
+	AddColumn   SchemaAction = "add_column"
+	RenameTable SchemaAction = "rename_table" // with its rows, the former name stays as a view
+	// Drops concern what dewpoint made and the catalogue no longer has.
+	DropColumn SchemaAction = "drop_column"
+	DropTable  SchemaAction = "drop_table" // with all rows of the kind but its history
+	// Conflict is what only a user can solve: another type under a column's
+	// name, an object that is not dewpoint's under a table's.
+	Conflict SchemaAction = "conflict"
+)
+
+// Additive says whether a sync makes the change by itself.
+func (a SchemaAction) Additive() bool {
+	switch a {
+	case Migrate, CreateTable, AddColumn, RenameTable:
+		return true
+	}
+	return false
+}
+
+func (a SchemaAction) String() string { return string(a) }
 
 // LockedError says that another sync holds the database.
 type LockedError struct {
