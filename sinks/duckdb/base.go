@@ -10,6 +10,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // base is what a file holds before a sync.
@@ -157,18 +158,18 @@ func (t *tx) loadBase(ctx context.Context) error {
 		return err
 	}
 	budget := t.sink.opts.HashBudget
-	for _, ks := range t.kinds {
-		table := t.base.table(ks.kind)
+	for _, ks := range t.Kinds() {
+		table := t.base.table(ks.Kind)
 		if table == "" {
 			continue
 		}
-		if ks.had, err = c.count(ctx, "SELECT count(*) FROM "+ident(table)); err != nil {
+		if ks.Had, err = c.count(ctx, "SELECT count(*) FROM "+ident(table)); err != nil {
 			return err
 		}
-		if need := ks.had * knownRowBytes; ks.had > 0 && need <= budget {
+		if need := stage.KnownBytes(ks.Had); ks.Had > 0 && need <= budget {
 			budget -= need
 			if err := t.loadKnown(ctx, c, ks, table); err != nil {
-				return fmt.Errorf("read the hashes of %s: %w", ks.kind.Name, err)
+				return fmt.Errorf("read the hashes of %s: %w", ks.Name, err)
 			}
 		}
 	}
@@ -176,11 +177,11 @@ func (t *tx) loadBase(ctx context.Context) error {
 }
 
 // loadKnown fills the kind's known rows.
-func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string) error {
+func (t *tx) loadKnown(ctx context.Context, c *conn, ks *stage.Kind, table string) error {
 	var q strings.Builder
 	q.WriteString("SELECT _id::BLOB AS i, _hash::BLOB AS h, _scope AS s, _unread IS NOT NULL OR _hash IS NULL AS u")
-	for i, v := range ks.vol {
-		col := ks.kind.BatchColumns()[v]
+	for i, v := range ks.Volatile {
+		col := ks.BatchColumns()[v]
 		expr := "NULL::" + columnType(col.Type)
 		if _, ok := t.base.tables[table][col.Name]; ok {
 			expr = ident(col.Name)
@@ -188,7 +189,7 @@ func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string
 		fmt.Fprintf(&q, ", %s AS v%d", expr, i)
 	}
 	q.WriteString(" FROM " + ident(table))
-	k := newKnown(ks.had)
+	k := stage.NewKnown(ks.Had)
 	sound := true
 	err := c.arrow(ctx, q.String(), func(r array.RecordReader) error {
 		var last string
@@ -198,20 +199,13 @@ func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string
 			ids, hashes := rec.Column(0).(*array.Binary), rec.Column(1).(*array.Binary)
 			scopes := rec.Column(2).(*array.String)
 			unread := rec.Column(3).(*array.Boolean)
-			vol := volatileSums{cols: rec.Columns()[4:]}
+			vol := stage.VolatileSums{Columns: rec.Columns()[4:]}
 			for i := range int(rec.NumRows()) {
 				if scope := scopes.Value(i); scope != last || ordinal == 0 {
 					last = strings.Clone(scope)
-					ordinal = t.ordinal(t.scopeHash(last))
+					ordinal = t.Ordinal(last)
 				}
-				var flags uint8
-				var sum uint64
-				if unread.Value(i) {
-					flags |= flagPoison
-				} else {
-					sum = hashKey(hashes.Value(i)) ^ vol.sum(i)
-				}
-				if !k.add(idKey(ids.Value(i)), sum, ordinal, flags) {
+				if !k.Add(ids.Value(i), hashes.Value(i), vol.Sum(i), ordinal, unread.Value(i)) {
 					sound = false
 					return nil
 				}
@@ -223,7 +217,7 @@ func (t *tx) loadKnown(ctx context.Context, c *conn, ks *kindStage, table string
 		return err
 	}
 	if sound {
-		ks.known = k
+		ks.Known = k
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/sinktest"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // benchRows is the number of rows of the benchmarks, DEWPOINT_BENCH_ROWS.
@@ -126,7 +127,7 @@ func (l *load) sync(s *Sink) {
 func (l *load) insertView() time.Duration {
 	c := l.connect("view.duckdb")
 	defer c.close()
-	k := &kindCommit{ks: &kindStage{kind: l.g.Kind}}
+	k := &kindCommit{ks: &stage.Kind{Kind: l.g.Kind}}
 	view := l.batches()
 	took := l.cpu(func() {
 		err := c.withView(view, "v", func() error {
@@ -143,10 +144,10 @@ func (l *load) insertView() time.Duration {
 }
 
 // batches streams the rows as large batches without edges.
-func (l *load) batches() *stream {
+func (l *load) batches() *stage.Stream {
 	const step = 8000
 	n := 0
-	return &stream{schema: l.g.Kind.BatchSchema(), next: func() (arrow.RecordBatch, error) {
+	return stage.NewStream(l.g.Kind.BatchSchema(), func() (arrow.RecordBatch, error) {
 		if n >= l.rows {
 			return nil, nil
 		}
@@ -154,7 +155,7 @@ func (l *load) batches() *stream {
 		n += step
 		b.Edges.Release()
 		return b.Rows, nil
-	}}
+	})
 }
 
 func (l *load) insertParquet() {

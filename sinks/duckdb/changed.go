@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // compareRows is how many candidates are compared at once.
@@ -62,7 +63,7 @@ type comparison struct {
 	change string
 	// found has a row of comparedColumns and the volatile columns for each
 	// candidate, rows has the changed ones whole.
-	found, rows             []segment
+	found, rows             []stage.Segment
 	foundSchema, rowsSchema *arrow.Schema
 }
 
@@ -71,15 +72,15 @@ var comparedColumns = []string{"rid", "_id", "changed", "vol", "new_hash", "new_
 
 // compare fills found and rows.
 func (c *comparison) compare(ctx context.Context) error {
-	var segs []segment
-	for _, s := range c.ks.segs {
-		if s.first <= c.lastPos && s.first+s.rows > c.firstPos {
+	var segs []stage.Segment
+	for _, s := range c.t.file.Segments(c.ks) {
+		if s.First <= c.lastPos && s.First+s.Rows > c.firstPos {
 			segs = append(segs, s)
 		}
 	}
-	return c.withView(c.t.stage.positioned(c.ks.kind.BatchSchema(), segs), "v", func() error {
+	return c.withView(c.t.file.Positioned(c.ks.BatchSchema(), segs), "v", func() error {
 		return c.arrow(ctx, c.query(), func(r array.RecordReader) error {
-			narrow := len(comparedColumns) + len(c.ks.vol)
+			narrow := len(comparedColumns) + len(c.ks.Volatile)
 			c.foundSchema = arrow.NewSchema(r.Schema().Fields()[:narrow], nil)
 			c.rowsSchema = arrow.NewSchema(r.Schema().Fields()[narrow:], nil)
 			var found, rows []arrow.RecordBatch
@@ -95,7 +96,7 @@ func (c *comparison) compare(ctx context.Context) error {
 				found = append(found, array.NewRecordBatch(c.foundSchema, rec.Columns()[:narrow], rec.NumRows()))
 				all := array.NewRecordBatch(c.rowsSchema, rec.Columns()[narrow:], rec.NumRows())
 				changed := rec.Column(2).(*array.List)
-				rows = appendRanges(rows, all, func(i int) bool { from, to := changed.ValueOffsets(i); return from < to })
+				rows = stage.AppendRanges(rows, all, func(i int) bool { from, to := changed.ValueOffsets(i); return from < to })
 				all.Release()
 				if len(found) == 4 {
 					if err := flush(); err != nil {
@@ -109,7 +110,7 @@ func (c *comparison) compare(ctx context.Context) error {
 }
 
 // put writes batches as one segment and releases them.
-func (c *comparison) put(recs []arrow.RecordBatch, to *[]segment) ([]arrow.RecordBatch, error) {
+func (c *comparison) put(recs []arrow.RecordBatch, to *[]stage.Segment) ([]arrow.RecordBatch, error) {
 	if len(recs) == 0 {
 		return nil, nil
 	}
@@ -118,12 +119,12 @@ func (c *comparison) put(recs []arrow.RecordBatch, to *[]segment) ([]arrow.Recor
 			r.Release()
 		}
 	}()
-	rec, err := join(recs)
+	rec, err := stage.Join(recs)
 	if err != nil {
 		return nil, err
 	}
 	defer rec.Release()
-	seg, err := c.t.stage.put(rec, 0)
+	seg, err := c.t.file.Put(rec, 0)
 	*to = append(*to, seg)
 	return nil, err
 }
@@ -133,14 +134,14 @@ func (c *comparison) put(recs []arrow.RecordBatch, to *[]segment) ([]arrow.Recor
 // not be read keep their values; columns that left the definition lose them.
 func (c *comparison) query() string {
 	var diffs, vol, values, volatile []string
-	for i, col := range c.ks.kind.BatchColumns() {
+	for i, col := range c.ks.BatchColumns() {
 		name := ident(col.Name)
 		value := "v." + name
 		if col.Type == schema.UUID {
 			value += "::UUID"
 		}
 		plain := i == schema.ColID || i == schema.ColScope || i == schema.ColHash || i == schema.ColUnread
-		if c.ks.unread && !plain {
+		if c.ks.Unread && !plain {
 			value = fmt.Sprintf("CASE WHEN list_contains(v._unread, %s) THEN t.%s ELSE %s END", literal(col.Name), name, value)
 		}
 		out := value
@@ -182,8 +183,8 @@ func (c *comparison) query() string {
 // removed lists the table's columns that are not part of the kind.
 func (k *kindCommit) removed() []string {
 	var names []string
-	for name := range k.base.tables[k.ks.kind.Name] {
-		if _, ok := k.ks.kind.Column(name); !ok {
+	for name := range k.base.tables[k.ks.Name] {
+		if _, ok := k.ks.Column(name); !ok {
 			names = append(names, name)
 		}
 	}
@@ -195,11 +196,11 @@ func (k *kindCommit) removed() []string {
 // others in place.
 func (c *comparison) write(ctx context.Context) error {
 	var set []string
-	for _, i := range c.ks.vol {
-		set = append(set, fmt.Sprintf("%s = n.%s", ident(c.ks.kind.BatchColumns()[i].Name), ident("new "+c.ks.kind.BatchColumns()[i].Name)))
+	for _, i := range c.ks.Volatile {
+		set = append(set, fmt.Sprintf("%s = n.%s", ident(c.ks.BatchColumns()[i].Name), ident("new "+c.ks.BatchColumns()[i].Name)))
 	}
 	find := "CREATE OR REPLACE TEMP TABLE nw AS SELECT * REPLACE (_id::UUID AS _id, _hash::UUID AS _hash), len(changed) > 0 AS is_changed FROM staged"
-	if err := c.withView(c.t.stage.batches(c.foundSchema, c.found), "staged", func() error { return c.exec(ctx, find) }); err != nil {
+	if err := c.withView(c.t.file.Batches(c.foundSchema, c.found), "staged", func() error { return c.exec(ctx, find) }); err != nil {
 		return err
 	}
 	row := c.c.QueryRowContext(ctx, `SELECT count(*) FILTER (is_changed), count(*) FILTER (NOT is_changed), count(*) FILTER (_unread IS NOT NULL),
@@ -244,7 +245,7 @@ func (c *comparison) write(ctx context.Context) error {
 
 // replace writes the changed rows anew and their old values to the history.
 func (c *comparison) replace(ctx context.Context) error {
-	kind := c.ks.kind
+	kind := c.ks.Kind
 	for _, q := range []string{
 		fmt.Sprintf("CREATE OR REPLACE TEMP TABLE ended AS SELECT _id, changed, %s AS change FROM (SELECT n._id, n.changed, %s AS last_read FROM nw n JOIN %s t ON t.rowid = n.rid WHERE n.is_changed)",
 			c.change, c.lastRead(literal(kind.Name)), c.table),
@@ -256,7 +257,7 @@ func (c *comparison) replace(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.withView(c.t.stage.batches(c.rowsSchema, c.rows), "v", func() error {
+	return c.withView(c.t.file.Batches(c.rowsSchema, c.rows), "v", func() error {
 		return c.exec(ctx, fmt.Sprintf("INSERT INTO %s (%s, _sync_id) SELECT %s, %s FROM v", c.table, c.names(), c.staged(), c.syncLiteral()))
 	})
 }
@@ -265,7 +266,7 @@ func (c *comparison) replace(ctx context.Context) error {
 // where only columns changed that entered or left the definition since the
 // row's scope was last complete, last_read.
 func (k *kindCommit) changeOf(ctx context.Context) (string, error) {
-	kind := literal(k.ks.kind.Name)
+	kind := literal(k.ks.Name)
 	recent, err := k.texts(ctx, `SELECT ltrim(e.key, '-'), max(e.value)::VARCHAR
 		FROM (SELECT unnest(map_entries(columns)) AS e, list_min(map_values(columns)) AS first FROM kinds WHERE kind = `+kind+`)
 		WHERE e.value > first GROUP BY 1 ORDER BY 1`)

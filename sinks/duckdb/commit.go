@@ -14,6 +14,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // commit is the one transaction in which a staged sync becomes visible.
@@ -27,21 +28,18 @@ type commit struct {
 	// whole says of each kind that all its staged rows are new.
 	whole []bool
 	// problems are those of the staged sync and what the commit finds.
-	problems problemSet
+	problems stage.Problems
 }
 
 // Commit opens the file for writing and makes the sync visible.
 func (t *tx) Commit(ctx context.Context, end sinks.Outcome) (sinks.Summary, error) {
 	t.mu.Lock()
-	done, err := t.done, t.err
+	done := t.done
 	t.mu.Unlock()
 	if done {
 		return sinks.Summary{}, errDone
 	}
-	if err != nil {
-		return sinks.Summary{}, fmt.Errorf("commit: a write failed before: %w", err)
-	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return sinks.Summary{}, fmt.Errorf("commit: %w", err)
 	}
 	t.sink.at("commit:staged")
@@ -53,17 +51,6 @@ func (t *tx) Commit(ctx context.Context, end sinks.Outcome) (sinks.Summary, erro
 	t.end()
 	t.mu.Unlock()
 	return sum, nil
-}
-
-// flush writes all that is pending to the stage.
-func (t *tx) flush() error {
-	for _, ks := range t.kinds {
-		if err := t.flushKind(ks); err != nil {
-			return err
-		}
-		ks.flushes.Wait()
-	}
-	return errors.Join(t.rows.flush(), t.edges.flush(), t.scopes.flush())
 }
 
 // commit runs the transaction, again with twice the memory where it did not
@@ -96,13 +83,11 @@ func (t *tx) attempt(ctx context.Context, end sinks.Outcome, limit int64) (sum s
 	t.sink.at("commit:opened")
 	m := &commit{
 		conn: c, t: t, end: end, now: t.sync.StartedAt.UTC().Truncate(time.Microsecond),
-		sums: make([]sinks.KindSummary, len(t.kinds)), whole: make([]bool, len(t.kinds)),
+		sums: make([]sinks.KindSummary, len(t.Kinds())), whole: make([]bool, len(t.Kinds())),
 	}
-	t.mu.Lock()
-	m.problems = t.problems.clone()
-	t.mu.Unlock()
-	for i, ks := range t.kinds {
-		m.sums[i].Kind = ks.kind.Name
+	m.problems = t.Problems()
+	for i, ks := range t.Kinds() {
+		m.sums[i].Kind = ks.Name
 	}
 	err = m.transaction(ctx)
 	if err != nil {
@@ -135,9 +120,9 @@ const segmentBytesOpen = 40 << 10
 // that the commit writes to, which cannot be spilled.
 func (t *tx) openSegments() int64 {
 	n := 100 // of dewpoint's own tables
-	for _, ks := range t.kinds {
-		if ks.next > 0 {
-			n += len(ks.kind.TableColumns())
+	for _, ks := range t.Kinds() {
+		if ks.Rows > 0 {
+			n += len(ks.TableColumns())
 		}
 	}
 	return int64(n) * segmentBytesOpen
@@ -219,7 +204,7 @@ func (m *commit) defineTables(ctx context.Context) error {
 	if err := m.migrate(ctx); err != nil {
 		return err
 	}
-	for _, ks := range m.t.kinds {
+	for _, ks := range m.t.Kinds() {
 		if err := m.defineKind(ctx, ks); err != nil {
 			return err
 		}
@@ -234,12 +219,12 @@ func (m *commit) defineTables(ctx context.Context) error {
 func (m *commit) loadStaged(ctx context.Context) error {
 	t := m.t
 	loads := []struct {
-		from  *stream
+		from  *stage.Stream
 		query string
 	}{
 		{m.readings(), `CREATE TEMP TABLE st AS SELECT kind, row_pos AS pos, _id::UUID AS _id, _hash::UUID AS _hash, scope, owner, unread, own_seen FROM staged`},
-		{t.edges.stream(), `CREATE TEMP TABLE se AS SELECT kind, row_pos AS pos, from_id::UUID AS from_id, decl, to_ref, account, region, _scope FROM staged`},
-		{t.scopes.stream(), `CREATE TEMP TABLE sc AS SELECT * FROM staged`},
+		{t.file.Edges(), `CREATE TEMP TABLE se AS SELECT kind, row_pos AS pos, from_id::UUID AS from_id, decl, to_ref, account, region, _scope FROM staged`},
+		{t.file.Scopes(), `CREATE TEMP TABLE sc AS SELECT * FROM staged`},
 		{m.declarations(), `CREATE TEMP TABLE decl AS SELECT * FROM staged`},
 	}
 	if err := m.kindNames(ctx); err != nil {
@@ -281,31 +266,26 @@ func (m *commit) loadStaged(ctx context.Context) error {
 
 // readings streams the staged rows with whether the table's row was also
 // reported, unchanged, by its own scope.
-func (m *commit) readings() *stream {
-	in := m.t.rows.stream()
-	fields := append(append([]arrow.Field{}, in.schema.Fields()...), arrow.Field{Name: "own_seen", Type: arrow.FixedWidthTypes.Boolean})
+func (m *commit) readings() *stage.Stream {
+	in := m.t.file.Readings()
+	fields := append(append([]arrow.Field{}, in.Schema().Fields()...), arrow.Field{Name: "own_seen", Type: arrow.FixedWidthTypes.Boolean})
 	out := arrow.NewSchema(fields, nil)
-	return &stream{schema: out, next: func() (arrow.RecordBatch, error) {
+	return stage.NewStream(out, func() (arrow.RecordBatch, error) {
 		if !in.Next() {
-			return nil, in.err
+			return nil, in.Err()
 		}
-		rec := in.cur
+		rec := in.RecordBatch()
 		kinds, ids := rec.Column(0).(*array.Int32), rec.Column(2).(*array.FixedSizeBinary)
 		b := array.NewBooleanBuilder(memory.DefaultAllocator)
 		defer b.Release()
 		for i := range kinds.Len() {
-			seen := false
-			if k := m.t.kinds[kinds.Value(i)].known; k != nil {
-				if slot, ok := k.find(idKey(ids.Value(i))); ok {
-					seen = k.flags[slot]&flagSeen != 0 && k.flags[slot]&flagStaged == 0
-				}
-			}
-			b.Append(seen)
+			k := m.t.Kinds()[kinds.Value(i)].Known
+			b.Append(k != nil && k.Unchanged(ids.Value(i)))
 		}
 		col := b.NewArray()
 		defer col.Release()
 		return array.NewRecordBatch(out, append(append([]arrow.Array{}, rec.Columns()...), col), rec.NumRows()), nil
-	}}
+	})
 }
 
 var declarationSchema = arrow.NewSchema([]arrow.Field{
@@ -318,11 +298,11 @@ var declarationSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "on_delete", Type: arrow.BinaryTypes.String},
 }, nil)
 
-func (m *commit) declarations() *stream {
+func (m *commit) declarations() *stage.Stream {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, declarationSchema)
 	defer b.Release()
-	for _, ks := range m.t.kinds {
-		for i, e := range ks.kind.Edges {
+	for _, ks := range m.t.Kinds() {
+		for i, e := range ks.Edges {
 			match, onDelete := e.Match, e.OnDelete
 			if match == "" {
 				match = schema.MatchID
@@ -330,22 +310,14 @@ func (m *commit) declarations() *stream {
 			if onDelete == "" {
 				onDelete = schema.Block
 			}
-			b.Field(0).(*array.Int32Builder).Append(ks.index)
+			b.Field(0).(*array.Int32Builder).Append(ks.Index)
 			b.Field(1).(*array.Int32Builder).Append(int32(i))
-			for j, v := range [...]string{ks.kind.Name, e.To, e.Relation, string(match), string(onDelete)} {
+			for j, v := range [...]string{ks.Name, e.To, e.Relation, string(match), string(onDelete)} {
 				b.Field(2 + j).(*array.StringBuilder).Append(v)
 			}
 		}
 	}
-	rec := b.NewRecordBatch()
-	return &stream{schema: declarationSchema, next: func() (arrow.RecordBatch, error) {
-		r := rec
-		rec = nil
-		if r == nil {
-			return nil, nil
-		}
-		return r, nil
-	}}
+	return stage.One(b.NewRecordBatch())
 }
 
 // assertUnique checks the one thing that an index would.

@@ -14,6 +14,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // conn is the one connection to an open file.
@@ -157,7 +158,7 @@ func (c *conn) texts(ctx context.Context, query string, args ...any) ([][]string
 
 // withView runs f while the reader's batches are the view of that name. The
 // view can be scanned once.
-func (c *conn) withView(r *stream, name string, f func() error) error {
+func (c *conn) withView(r *stage.Stream, name string, f func() error) error {
 	var release func()
 	err := c.c.Raw(func(dc any) error {
 		a, err := duckdb.NewArrowFromConn(dc.(*duckdb.Conn))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // columnType returns the SQL type of a column.
@@ -82,8 +83,8 @@ func layout(k *schema.Kind) string {
 }
 
 // defineKind makes or extends a kind's table and records the definition.
-func (m *commit) defineKind(ctx context.Context, ks *kindStage) error {
-	k := ks.kind
+func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
+	k := ks.Kind
 	old, known := m.base.byKey[k.Key]
 	table := m.base.table(k)
 	now := layout(k)
@@ -150,25 +151,16 @@ func mergeColumns(old []string, k *schema.Kind) ([]string, bool) {
 // defineTable creates a kind's table, or adds what it lacks.
 func (m *commit) defineTable(ctx context.Context, k *schema.Kind, table string) error {
 	var b strings.Builder
-	cols := k.TableColumns()
 	if table == "" {
-		fmt.Fprintf(&b, "CREATE TABLE %s (", ident(k.Name))
-		for i, c := range cols {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(ident(c.Name) + " " + columnType(c.Type))
-		}
-		b.WriteString(");\n")
-	} else {
-		for _, c := range cols {
-			if _, ok := m.base.tables[table][c.Name]; !ok {
-				fmt.Fprintf(&b, "ALTER TABLE %s ADD COLUMN %s %s;\n", ident(k.Name), ident(c.Name), columnType(c.Type))
-			}
+		b.WriteString(createTable(k) + ";\n")
+	}
+	for _, c := range k.TableColumns() {
+		if _, ok := m.base.tables[table][c.Name]; table != "" && !ok {
+			b.WriteString(addColumn(k.Name, c) + ";\n")
 		}
 	}
 	fmt.Fprintf(&b, "COMMENT ON TABLE %s IS %s;\n", ident(k.Name), literal(k.Doc))
-	for _, c := range cols {
+	for _, c := range k.TableColumns() {
 		if c.Doc != "" {
 			fmt.Fprintf(&b, "COMMENT ON COLUMN %s.%s IS %s;\n", ident(k.Name), ident(c.Name), literal(c.Doc))
 		}
@@ -180,7 +172,7 @@ func (m *commit) defineTable(ctx context.Context, k *schema.Kind, table string) 
 func (m *commit) renameKind(ctx context.Context, from, to string) error {
 	f, t := literal(from), literal(to)
 	for _, q := range []string{
-		fmt.Sprintf("ALTER TABLE %s RENAME TO %s", ident(from), ident(to)),
+		renameTable(from, to),
 		fmt.Sprintf("UPDATE %s SET kind = %s", ident(to), t),
 		fmt.Sprintf("UPDATE resources SET kind = %s WHERE kind = %s", t, f),
 		fmt.Sprintf("UPDATE edges SET from_kind = %s WHERE from_kind = %s", t, f),

@@ -109,7 +109,7 @@ func (s *Sink) begin(ctx context.Context, sync sinks.Sync, lock *stagingLock) (*
 		return nil, err
 	}
 	if err := t.loadBase(ctx); err != nil {
-		t.stage.close()
+		t.file.Close()
 		return nil, err
 	}
 	s.at("begin:loaded")

@@ -94,9 +94,9 @@ func (m *commit) replaceEdges(ctx context.Context, part, parts int64, replaced b
 // sharedDeclarations says whether two edges of a row may differ in their
 // declaration alone.
 func (m *commit) sharedDeclarations() bool {
-	for _, ks := range m.t.kinds {
+	for _, ks := range m.t.Kinds() {
 		seen := map[[2]string]bool{}
-		for _, e := range ks.kind.Edges {
+		for _, e := range ks.Edges {
 			key := [2]string{e.To, e.Relation}
 			if seen[key] {
 				return true

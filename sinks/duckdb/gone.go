@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // applySightings keeps account of the scopes that report a row beside the one
@@ -42,16 +43,16 @@ func (m *commit) applySightings(ctx context.Context) error {
 // read them, and the scope without a parent, which says that all parents are
 // known, is complete. The parents themselves need not be rows of the file.
 func (m *commit) endParents(ctx context.Context) error {
-	for _, ks := range m.t.kinds {
-		if ks.kind.Parent == "" || ks.had == 0 {
+	for _, ks := range m.t.Kinds() {
+		if ks.Parent == "" || ks.Had == 0 {
 			continue
 		}
 		err := m.exec(ctx, fmt.Sprintf(`INSERT INTO done (kind, scope) SELECT DISTINCT %[1]d, t._scope
 			FROM (SELECT _scope FROM %[2]s UNION SELECT _scope FROM sightings WHERE kind = %[3]s) t
 			JOIN done d ON d.kind = %[1]d AND d.parent IS NULL AND t._scope = d.scope || '/' || right(t._scope, 36)
-			WHERE NOT EXISTS (FROM sc s WHERE s.kind = %[1]d AND s.scope = t._scope)`, ks.index, ident(ks.kind.Name), literal(ks.kind.Name)))
+			WHERE NOT EXISTS (FROM sc s WHERE s.kind = %[1]d AND s.scope = t._scope)`, ks.Index, ident(ks.Name), literal(ks.Name)))
 		if err != nil {
-			return fmt.Errorf("parents of %s: %w", ks.kind.Name, err)
+			return fmt.Errorf("parents of %s: %w", ks.Name, err)
 		}
 	}
 	return nil
@@ -61,44 +62,44 @@ func (m *commit) endParents(ctx context.Context) error {
 // accounts, and those whose parent went. Parents come before their children.
 func (m *commit) applyGone(ctx context.Context) error {
 	for _, ks := range m.parentsFirst() {
-		if ks.had == 0 {
+		if ks.Had == 0 {
 			continue
 		}
-		k := &kindCommit{commit: m, ks: ks, sum: &m.sums[ks.index], table: ident(ks.kind.Name)}
+		k := &kindCommit{commit: m, ks: ks, sum: &m.sums[ks.Index], table: ident(ks.Name)}
 		if err := k.gone(ctx); err != nil {
-			return fmt.Errorf("gone rows of %s: %w", ks.kind.Name, err)
+			return fmt.Errorf("gone rows of %s: %w", ks.Name, err)
 		}
 	}
 	return nil
 }
 
 // parentsFirst returns the kinds with every parent before its children.
-func (m *commit) parentsFirst() []*kindStage {
-	var sorted []*kindStage
-	done := make([]bool, len(m.t.kinds))
-	var visit func(ks *kindStage)
-	visit = func(ks *kindStage) {
-		if done[ks.index] {
+func (m *commit) parentsFirst() []*stage.Kind {
+	var sorted []*stage.Kind
+	done := make([]bool, len(m.t.Kinds()))
+	var visit func(ks *stage.Kind)
+	visit = func(ks *stage.Kind) {
+		if done[ks.Index] {
 			return
 		}
-		done[ks.index] = true
-		if parent := m.t.byName[ks.kind.Parent]; parent != nil {
+		done[ks.Index] = true
+		if parent := m.t.ByName(ks.Parent); parent != nil {
 			visit(parent)
 		}
 		sorted = append(sorted, ks)
 	}
-	for _, ks := range m.t.kinds {
+	for _, ks := range m.t.Kinds() {
 		visit(ks)
 	}
 	return sorted
 }
 
 func (k *kindCommit) gone(ctx context.Context) error {
-	kind, index := literal(k.ks.kind.Name), k.ks.index
+	kind, index := literal(k.ks.Name), k.ks.Index
 	var orphans int64
 	var err error
-	if k.ks.kind.Parent != "" {
-		if orphans, err = k.count(ctx, "SELECT count(*) FROM gone WHERE kind = ?", k.ks.kind.Parent); err != nil {
+	if k.ks.Parent != "" {
+		if orphans, err = k.count(ctx, "SELECT count(*) FROM gone WHERE kind = ?", k.ks.Parent); err != nil {
 			return err
 		}
 	}
@@ -106,8 +107,8 @@ func (k *kindCommit) gone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := k.ks.known
-	unseen := known == nil || known.seen < known.rows
+	known := k.ks.Known
+	unseen := known == nil || known.Seen() < known.Rows()
 	if orphans == 0 && (!unseen || complete+int64(len(k.end.GoneAccounts)) == 0) {
 		return nil
 	}
@@ -131,8 +132,8 @@ func (k *kindCommit) gone(ctx context.Context) error {
 				UNION ALL
 				SELECT t._id, CASE WHEN (SELECT max(definition_since) FROM kinds WHERE kind = %[3]s) > %[4]s THEN 'out_of_scope' ELSE 'deleted' END, 3
 				FROM absent t WHERE t.other IS NULL
-			) GROUP BY _id`, k.table, literal(k.ks.kind.Parent), kind, k.lastRead(kind)),
-		k.historyQuery(k.ks.kind.Name),
+			) GROUP BY _id`, k.table, literal(k.ks.Parent), kind, k.lastRead(kind)),
+		k.historyQuery(k.ks.Name),
 		fmt.Sprintf("DELETE FROM %s WHERE _id IN (SELECT _id FROM ended)", k.table),
 		"DELETE FROM resources WHERE _id IN (SELECT _id FROM ended)",
 		"DELETE FROM sightings WHERE _id IN (SELECT _id FROM ended)",
@@ -149,17 +150,16 @@ func (k *kindCommit) gone(ctx context.Context) error {
 
 // unseen makes the table of the ids of rows that no scope reported.
 func (k *kindCommit) unseen(ctx context.Context) error {
-	known := k.ks.known
+	known := k.ks.Known
 	if known == nil {
-		return k.exec(ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE unseen AS SELECT _id FROM %s WHERE _id NOT IN (SELECT _id FROM st WHERE kind = %d)", k.table, k.ks.index))
+		return k.exec(ctx, fmt.Sprintf("CREATE OR REPLACE TEMP TABLE unseen AS SELECT _id FROM %s WHERE _id NOT IN (SELECT _id FROM st WHERE kind = %d)", k.table, k.ks.Index))
 	}
 	var unseen [][]byte
-	err := k.arrow(ctx, fmt.Sprintf("SELECT _id::BLOB AS i FROM %s WHERE _id NOT IN (SELECT _id FROM st WHERE kind = %d)", k.table, k.ks.index), func(r array.RecordReader) error {
+	err := k.arrow(ctx, fmt.Sprintf("SELECT _id::BLOB AS i FROM %s WHERE _id NOT IN (SELECT _id FROM st WHERE kind = %d)", k.table, k.ks.Index), func(r array.RecordReader) error {
 		for r.Next() {
 			ids := r.RecordBatch().Column(0).(*array.Binary)
 			for i := range ids.Len() {
-				slot, ok := known.find(idKey(ids.Value(i)))
-				if !ok || known.flags[slot]&flagSeen == 0 {
+				if !known.Reported(ids.Value(i)) {
 					unseen = append(unseen, slices.Clone(ids.Value(i)))
 				}
 			}
@@ -170,21 +170,24 @@ func (k *kindCommit) unseen(ctx context.Context) error {
 		return err
 	}
 	i := 0
-	ids := &stream{schema: unseenSchema, next: func() (arrow.RecordBatch, error) {
+	ids := stage.NewStream(unseenSchema, func() (arrow.RecordBatch, error) {
 		if i == len(unseen) {
 			return nil, nil
 		}
 		b := array.NewRecordBuilder(memory.DefaultAllocator, unseenSchema)
 		defer b.Release()
-		for n := min(i+narrowRows, len(unseen)); i < n; i++ {
+		for n := min(i+unseenRows, len(unseen)); i < n; i++ {
 			b.Field(0).(*array.FixedSizeBinaryBuilder).Append(unseen[i])
 		}
 		return b.NewRecordBatch(), nil
-	}}
+	})
 	return k.withView(ids, "staged", func() error {
 		return k.exec(ctx, "CREATE OR REPLACE TEMP TABLE unseen AS SELECT _id::UUID AS _id FROM staged")
 	})
 }
+
+// unseenRows is how many ids go to the database at once.
+const unseenRows = 16384
 
 var unseenSchema = arrow.NewSchema([]arrow.Field{{Name: "_id", Type: schema.UUID.Arrow()}}, nil)
 
@@ -200,7 +203,7 @@ func (k *kindCommit) historyQuery(kind string) string {
 // document returns the expression for a row of the kind's table as JSON.
 func (k *kindCommit) document() string {
 	var b []byte
-	for _, name := range slices.Sorted(maps.Keys(k.base.tables[k.ks.kind.Name])) {
+	for _, name := range slices.Sorted(maps.Keys(k.base.tables[k.ks.Name])) {
 		if b != nil {
 			b = append(b, ", "...)
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // applyScopes brings the table scopes to what this sync saw. The complete
@@ -74,12 +76,12 @@ func (m *commit) applyScopes(ctx context.Context) error {
 // and complete, where the other one is complete and has no rows.
 func (m *commit) withoutParents(ctx context.Context) error {
 	for _, ks := range m.parentsFirst() {
-		if m.t.byName[ks.kind.Parent] == nil {
+		if m.t.ByName(ks.Parent) == nil {
 			continue
 		}
 		missing := fmt.Sprintf(`FROM asked p WHERE kind = %s AND bad = 0
 			AND NOT EXISTS (FROM asked c WHERE c.kind = %s AND c.cloud = p.cloud AND c.account = p.account AND c.region = p.region)`,
-			literal(ks.kind.Parent), literal(ks.kind.Name))
+			literal(ks.Parent), literal(ks.Name))
 		n, err := m.count(ctx, "SELECT count(*) "+missing)
 		if err != nil {
 			return err
@@ -89,7 +91,7 @@ func (m *commit) withoutParents(ctx context.Context) error {
 		}
 		err = m.exec(ctx, fmt.Sprintf(`INSERT INTO asked SELECT cloud, account, region, %s, 0, 0, 0, 0 %s
 			AND NOT EXISTS (FROM (SELECT DISTINCT split_part(_scope, '/', 1) AS cloud, split_part(_scope, '/', 2) AS account, split_part(_scope, '/', 3) AS region FROM %s) t
-				WHERE t.cloud = p.cloud AND t.account = p.account AND t.region = p.region)`, literal(ks.kind.Name), missing, ident(ks.kind.Parent)))
+				WHERE t.cloud = p.cloud AND t.account = p.account AND t.region = p.region)`, literal(ks.Name), missing, ident(ks.Parent)))
 		if err != nil {
 			return err
 		}
@@ -114,20 +116,12 @@ func (m *commit) applyProblems(ctx context.Context) error {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, problemSchema)
 	defer b.Release()
 	for p, c := range m.problems {
-		for i, v := range [...]string{p.kind, p.account, p.region, p.call, p.column, p.code, c.sample} {
-			b.Field(i).(*array.StringBuilder).Append(cleanText(v))
+		for i, v := range [...]string{p.Kind, p.Account, p.Region, p.Call, p.Column, p.Code, c.Sample} {
+			b.Field(i).(*array.StringBuilder).Append(stage.CleanText(v))
 		}
-		b.Field(7).(*array.Int64Builder).Append(c.count)
+		b.Field(7).(*array.Int64Builder).Append(c.Count)
 	}
-	rec := b.NewRecordBatch()
-	once := &stream{schema: problemSchema, next: func() (arrow.RecordBatch, error) {
-		r := rec
-		rec = nil
-		if r == nil {
-			return nil, nil
-		}
-		return r, nil
-	}}
+	once := stage.One(b.NewRecordBatch())
 	err := m.withView(once, "staged", func() error { return m.exec(ctx, "CREATE TEMP TABLE np AS SELECT * FROM staged") })
 	if err != nil {
 		return fmt.Errorf("problems: %w", err)
@@ -171,7 +165,7 @@ func (m *commit) applySync(ctx context.Context) error {
 	}
 	err := m.exec(ctx, fmt.Sprintf(`INSERT INTO syncs SELECT %s, %s, %s, %s, CASE WHEN count(*) FILTER (state NOT IN ('complete', 'not_applicable')) > 0 THEN 'partial' ELSE 'complete' END,
 		%d, count(*), count(*) FILTER (state NOT IN ('complete', 'not_applicable')), %d, %d, %d, %d, %d, %d, (SELECT coalesce(sum(count), 0) FROM np) FROM sc`,
-		m.syncLiteral(), m.nowLiteral(), timeLiteral(finished), literal(m.t.sync.Version), len(m.t.kinds), rows, total[0], total[1], total[2], total[3], total[4]))
+		m.syncLiteral(), m.nowLiteral(), timeLiteral(finished), literal(m.t.sync.Version), len(m.t.Kinds()), rows, total[0], total[1], total[2], total[3], total[4]))
 	if err != nil {
 		return fmt.Errorf("syncs: %w", err)
 	}
@@ -192,15 +186,15 @@ func (m *commit) applySync(ctx context.Context) error {
 
 // kindNames makes the table that gives the sync's kinds their numbers.
 func (m *commit) kindNames(ctx context.Context) error {
-	if err := m.exec(ctx, "CREATE TEMP TABLE kind_names (kind INTEGER, name VARCHAR)"); err != nil || len(m.t.kinds) == 0 {
+	if err := m.exec(ctx, "CREATE TEMP TABLE kind_names (kind INTEGER, name VARCHAR)"); err != nil || len(m.t.Kinds()) == 0 {
 		return err
 	}
 	var b strings.Builder
-	for i, ks := range m.t.kinds {
+	for i, ks := range m.t.Kinds() {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "(%d, %s)", ks.index, literal(ks.kind.Name))
+		fmt.Fprintf(&b, "(%d, %s)", ks.Index, literal(ks.Name))
 	}
 	return m.exec(ctx, "INSERT INTO kind_names VALUES "+b.String())
 }

@@ -3,11 +3,11 @@ package duckdb
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // applyRows enters new and changed rows, kind by kind.
@@ -21,15 +21,14 @@ func (m *commit) applyRows(ctx context.Context) error {
 		if _, err := fmt.Sscan(r[0], &index); err != nil {
 			return err
 		}
-		k := &kindCommit{commit: m, ks: m.t.kinds[index], sum: &m.sums[index], table: ident(m.t.kinds[index].kind.Name)}
-		slices.SortFunc(k.ks.segs, func(a, b segment) int { return int(a.first - b.first) })
+		k := &kindCommit{commit: m, ks: m.t.Kinds()[index], sum: &m.sums[index], table: ident(m.t.Kinds()[index].Name)}
 		if err := k.apply(ctx); err != nil {
-			return fmt.Errorf("rows of %s: %w", k.ks.kind.Name, err)
+			return fmt.Errorf("rows of %s: %w", k.ks.Name, err)
 		}
 	}
-	for i, ks := range m.t.kinds {
-		if ks.known != nil {
-			m.sums[i].Unchanged += int64(ks.known.seen)
+	for i, ks := range m.t.Kinds() {
+		if ks.Known != nil {
+			m.sums[i].Unchanged += int64(ks.Known.Seen())
 		}
 	}
 	return nil
@@ -38,7 +37,7 @@ func (m *commit) applyRows(ctx context.Context) error {
 // kindCommit applies the staged rows of one kind.
 type kindCommit struct {
 	*commit
-	ks    *kindStage
+	ks    *stage.Kind
 	sum   *sinks.KindSummary
 	table string
 }
@@ -47,13 +46,13 @@ func (k *kindCommit) apply(ctx context.Context) error {
 	if err := k.countDuplicates(ctx); err != nil {
 		return err
 	}
-	if k.ks.had == 0 {
-		unique, err := k.count(ctx, "SELECT count(*) - count(DISTINCT _id) FROM st WHERE kind = ?", k.ks.index)
+	if k.ks.Had == 0 {
+		unique, err := k.count(ctx, "SELECT count(*) - count(DISTINCT _id) FROM st WHERE kind = ?", k.ks.Index)
 		if err != nil {
 			return err
 		}
 		if unique == 0 {
-			k.whole[k.ks.index] = true
+			k.whole[k.ks.Index] = true
 			if err := k.insert(ctx, ""); err != nil {
 				return err
 			}
@@ -78,12 +77,12 @@ func (k *kindCommit) apply(ctx context.Context) error {
 // countDuplicates makes a problem of rows that one scope reported twice with
 // different values.
 func (k *kindCommit) countDuplicates(ctx context.Context) error {
-	rows, err := k.texts(ctx, `SELECT _id::VARCHAR FROM st WHERE kind = ? GROUP BY _id, scope HAVING count(DISTINCT _hash) > 1 ORDER BY 1`, k.ks.index)
+	rows, err := k.texts(ctx, `SELECT _id::VARCHAR FROM st WHERE kind = ? GROUP BY _id, scope HAVING count(DISTINCT _hash) > 1 ORDER BY 1`, k.ks.Index)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		k.problems.add(schema.Problem{Kind: k.ks.kind.Name, Code: "duplicate", Sample: "_id " + r[0]})
+		k.problems.Add(schema.Problem{Kind: k.ks.Name, Code: "duplicate", Sample: "_id " + r[0]})
 	}
 	return nil
 }
@@ -98,7 +97,7 @@ func (k *kindCommit) countDuplicates(ctx context.Context) error {
 //	keep  the reading counts only as a sighting
 func (k *kindCommit) choose(ctx context.Context) error {
 	same := "(pos < 0 OR (_hash = t_hash AND NOT unread AND NOT t_unread))"
-	if len(k.ks.vol) > 0 {
+	if len(k.ks.Volatile) > 0 {
 		same = "pos < 0"
 	}
 	queries := []string{
@@ -108,7 +107,7 @@ func (k *kindCommit) choose(ctx context.Context) error {
 				t.account = split_part(t._scope, '/', 2) AS t_owner,
 				EXISTS (FROM done d WHERE d.kind = %[1]d AND d.scope = t._scope) AS t_done
 			FROM st s LEFT JOIN %[2]s t ON t._id = s._id LEFT JOIN scope_names n ON n.hash = s.scope
-			WHERE s.kind = %[1]d`, k.ks.index, k.table),
+			WHERE s.kind = %[1]d`, k.ks.Index, k.table),
 		fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE w AS
 			SELECT *, CASE WHEN rid IS NULL THEN 'new'
 				WHEN own_seen AND (t_owner OR NOT owner) THEN 'keep'
@@ -123,9 +122,9 @@ func (k *kindCommit) choose(ctx context.Context) error {
 			WHERE r.scope IS NOT NULL AND r.scope IS DISTINCT FROM CASE WHEN w.action = 'keep' THEN w.t_scope ELSE coalesce(w.scope, w.t_scope) END
 			UNION
 			SELECT %[1]s, _id, t_scope FROM w
-			WHERE action IN ('cand', 'same') AND scope <> t_scope AND (own_seen OR NOT t_done)`, literal(k.ks.kind.Name)),
-		fmt.Sprintf(`INSERT INTO moved SELECT %s, _id, scope FROM w WHERE action IN ('cand', 'same') AND scope <> t_scope`, literal(k.ks.kind.Name)),
-		fmt.Sprintf(`INSERT INTO applied SELECT %d, pos, _id, action = 'new', unread FROM w WHERE action IN ('new', 'cand') AND pos >= 0`, k.ks.index),
+			WHERE action IN ('cand', 'same') AND scope <> t_scope AND (own_seen OR NOT t_done)`, literal(k.ks.Name)),
+		fmt.Sprintf(`INSERT INTO moved SELECT %s, _id, scope FROM w WHERE action IN ('cand', 'same') AND scope <> t_scope`, literal(k.ks.Name)),
+		fmt.Sprintf(`INSERT INTO applied SELECT %d, pos, _id, action = 'new', unread FROM w WHERE action IN ('new', 'cand') AND pos >= 0`, k.ks.Index),
 		fmt.Sprintf(`UPDATE %s AS t SET _scope = w.scope FROM w WHERE t._id = w._id AND w.action = 'same' AND w.scope <> w.t_scope`, k.table),
 		`UPDATE resources AS t SET _scope = w.scope FROM w WHERE t._id = w._id AND w.action = 'same' AND w.scope <> w.t_scope`,
 	}
@@ -142,7 +141,7 @@ func (k *kindCommit) choose(ctx context.Context) error {
 // staged lists the columns of the view of staged rows in their SQL types.
 func (k *kindCommit) staged() string {
 	var b strings.Builder
-	for i, c := range k.ks.kind.BatchColumns() {
+	for i, c := range k.ks.BatchColumns() {
 		if i > 0 {
 			b.WriteString(", ")
 		}
@@ -157,7 +156,7 @@ func (k *kindCommit) staged() string {
 // names lists the columns of a batch.
 func (k *kindCommit) names() string {
 	var names []string
-	for _, c := range k.ks.kind.BatchColumns() {
+	for _, c := range k.ks.BatchColumns() {
 		names = append(names, c.Name)
 	}
 	return idents("", names)
@@ -172,13 +171,13 @@ func (k *kindCommit) insert(ctx context.Context, where string) error {
 		}
 		k.sum.New = n
 	} else {
-		k.sum.New = k.ks.next
+		k.sum.New = k.ks.Rows
 	}
-	read := k.t.stage.positioned(k.ks.kind.BatchSchema(), k.ks.segs)
+	read := k.t.file.Positioned(k.ks.BatchSchema(), k.t.file.Segments(k.ks))
 	err := k.withView(read, "v", func() error {
 		return k.exec(ctx, fmt.Sprintf("INSERT INTO %s (%s, _sync_id) SELECT %s, %s FROM v %s", k.table, k.names(), k.staged(), k.syncLiteral(), where))
 	})
-	if err != nil || !k.ks.unread {
+	if err != nil || !k.ks.Unread {
 		return err
 	}
 	query := fmt.Sprintf("SELECT count(*) FROM %s WHERE _unread IS NOT NULL", k.table)
@@ -197,8 +196,8 @@ func (k *kindCommit) insertResources(ctx context.Context) error {
 		names[i] = c.Name
 	}
 	base := "NULL"
-	if k.ks.kind.Base != nil {
-		base = literal(k.ks.kind.Base.Name)
+	if k.ks.Base != nil {
+		base = literal(k.ks.Base.Name)
 	}
 	return k.exec(ctx, fmt.Sprintf("INSERT INTO resources (%s, base) SELECT %[1]s, %s FROM %s WHERE _sync_id = %s", idents("", names), base, k.table, k.syncLiteral()))
 }

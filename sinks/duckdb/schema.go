@@ -11,6 +11,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // PlanSchema compares the file with the kinds. A file that is not there yet is
@@ -64,15 +65,16 @@ func (s *Sink) ApplySchema(ctx context.Context, kinds []*schema.Kind, drop bool)
 	if err := lock.sweep(); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", s.staging, err)
 	}
+	st, err := stage.New(kinds, nil)
+	if err != nil {
+		return nil, err
+	}
 	existed := s.exists()
 	c, err := s.connect(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	m := &commit{conn: c, t: &tx{sink: s, sync: sinks.Sync{Kinds: kinds}}, now: time.Now().UTC().Truncate(time.Microsecond)}
-	for i, k := range kinds {
-		m.t.kinds = append(m.t.kinds, &kindStage{kind: k, index: int32(i)})
-	}
+	m := &commit{conn: c, t: &tx{Stage: st, sink: s, sync: sinks.Sync{Kinds: kinds}}, now: time.Now().UTC().Truncate(time.Microsecond)}
 	if err := c.exec(ctx, "BEGIN TRANSACTION"); err != nil {
 		_ = c.close()
 		return nil, err

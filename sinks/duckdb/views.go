@@ -69,14 +69,14 @@ func (m *commit) wantedViews(ctx context.Context) (want, docs map[string]string,
 	for _, v := range schema.BaseViews {
 		want[v.View], docs[v.View] = baseView(v, byBase[v.Base]), v.Doc
 	}
-	for _, ks := range m.t.kinds {
+	for _, ks := range m.t.Kinds() {
 		var names []string
-		for _, c := range ks.kind.TableColumns() {
+		for _, c := range ks.TableColumns() {
 			names = append(names, c.Name)
 		}
-		for _, old := range ks.kind.Renamed {
-			want[old] = fmt.Sprintf("SELECT %s FROM %s", idents("", names), ident(ks.kind.Name))
-			docs[old] = "The former name of " + ks.kind.Name + "."
+		for _, old := range ks.Renamed {
+			want[old] = fmt.Sprintf("SELECT %s FROM %s", idents("", names), ident(ks.Name))
+			docs[old] = "The former name of " + ks.Name + "."
 		}
 	}
 	return want, docs, nil

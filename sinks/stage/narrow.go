@@ -1,4 +1,4 @@
-package duckdb
+package stage
 
 import (
 	"sync"
@@ -10,22 +10,20 @@ import (
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
-// narrow stages small records of one shape, in the order they come in.
+// narrow collects small records of one shape, in the order they come in.
 type narrow[T any] struct {
-	stage  *stage
 	append func(*array.RecordBuilder, T)
+	put    func(arrow.RecordBatch) error
 
-	mu   sync.Mutex
-	b    *array.RecordBuilder
-	n    int
-	rows int64
-	segs []segment
+	mu sync.Mutex
+	b  *array.RecordBuilder
+	n  int
 }
 
 const narrowRows = 16384
 
-func newNarrow[T any](s *stage, sc *arrow.Schema, f func(*array.RecordBuilder, T)) *narrow[T] {
-	return &narrow[T]{stage: s, append: f, b: array.NewRecordBuilder(memory.DefaultAllocator, sc)}
+func newNarrow[T any](sc *arrow.Schema, f func(*array.RecordBuilder, T), put func(arrow.RecordBatch) error) *narrow[T] {
+	return &narrow[T]{append: f, put: put, b: array.NewRecordBuilder(memory.DefaultAllocator, sc)}
 }
 
 func (w *narrow[T]) add(v T) error {
@@ -51,31 +49,25 @@ func (w *narrow[T]) flushLocked() error {
 	}
 	rec := w.b.NewRecordBatch()
 	defer rec.Release()
-	seg, err := w.stage.put(rec, w.rows)
-	if err != nil {
-		return err
-	}
-	w.segs = append(w.segs, seg)
-	w.rows += int64(w.n)
 	w.n = 0
-	return nil
+	return w.put(rec)
 }
 
-// stream yields what was staged.
-func (w *narrow[T]) stream() *stream { return w.stage.batches(w.b.Schema(), w.segs) }
-
-// stagedRow is one reading of a row that may change something.
-type stagedRow struct {
+type reading struct {
 	kind     int32
 	pos      int64 // among the kind's staged rows, -1 if only the reading counts
 	id, hash [16]byte
 	scope    uint64
 	owner    bool // the scope is the owner's
 	unread   bool // columns of it are unread
-	foreign  bool // the table's row is another scope's
 }
 
-var stagedRowSchema = arrow.NewSchema([]arrow.Field{
+// ReadingSchema has a record for each reading of a row that may change
+// something: row_pos is the row's position among its kind's staged ones, or -1
+// where only the reading counts, since the row is unchanged; scope is the
+// ScopeHash of the scope that reported it, owner says that it is the account
+// that the row belongs to.
+var ReadingSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "kind", Type: arrow.PrimitiveTypes.Int32},
 	{Name: "row_pos", Type: arrow.PrimitiveTypes.Int64},
 	{Name: "_id", Type: schema.UUID.Arrow()},
@@ -85,7 +77,7 @@ var stagedRowSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "unread", Type: arrow.FixedWidthTypes.Boolean},
 }, nil)
 
-func appendStagedRow(b *array.RecordBuilder, r stagedRow) {
+func appendReading(b *array.RecordBuilder, r reading) {
 	b.Field(0).(*array.Int32Builder).Append(r.kind)
 	b.Field(1).(*array.Int64Builder).Append(r.pos)
 	b.Field(2).(*array.FixedSizeBinaryBuilder).Append(r.id[:])
@@ -95,8 +87,7 @@ func appendStagedRow(b *array.RecordBuilder, r stagedRow) {
 	b.Field(6).(*array.BooleanBuilder).Append(r.unread)
 }
 
-// stagedEdge is one edge of a staged row, with what of the row resolves it.
-type stagedEdge struct {
+type edge struct {
 	kind                   int32
 	pos                    int64
 	from                   [16]byte
@@ -105,7 +96,9 @@ type stagedEdge struct {
 	account, region, scope string
 }
 
-var stagedEdgeSchema = arrow.NewSchema([]arrow.Field{
+// EdgeSchema has a record for each edge of a staged row, with what of the row
+// resolves it.
+var EdgeSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "kind", Type: arrow.PrimitiveTypes.Int32},
 	{Name: "row_pos", Type: arrow.PrimitiveTypes.Int64},
 	{Name: "from_id", Type: schema.UUID.Arrow()},
@@ -116,7 +109,7 @@ var stagedEdgeSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "_scope", Type: schema.Text.Arrow()},
 }, nil)
 
-func appendStagedEdge(b *array.RecordBuilder, e stagedEdge) {
+func appendEdge(b *array.RecordBuilder, e edge) {
 	b.Field(0).(*array.Int32Builder).Append(e.kind)
 	b.Field(1).(*array.Int64Builder).Append(e.pos)
 	b.Field(2).(*array.FixedSizeBinaryBuilder).Append(e.from[:])
@@ -126,14 +119,14 @@ func appendStagedEdge(b *array.RecordBuilder, e stagedEdge) {
 	}
 }
 
-// scopeRow is how the reading of a scope ended.
-type scopeRow struct {
+type scopeEnd struct {
 	kind   int32
 	hash   uint64
 	result schema.ScopeResult
 }
 
-var scopeRowSchema = arrow.NewSchema([]arrow.Field{
+// ScopeSchema has a record for each scope that was reported.
+var ScopeSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "kind", Type: arrow.PrimitiveTypes.Int32},
 	{Name: "hash", Type: arrow.PrimitiveTypes.Uint64},
 	{Name: "scope", Type: schema.Text.Arrow()},
@@ -150,14 +143,14 @@ var scopeRowSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "duration_seconds", Type: arrow.PrimitiveTypes.Float64},
 }, nil)
 
-func appendScopeRow(b *array.RecordBuilder, s scopeRow) {
+func appendScope(b *array.RecordBuilder, s scopeEnd) {
 	text := func(col int, v string, nullable bool) {
 		sb := b.Field(col).(*array.StringBuilder)
 		if nullable && v == "" {
 			sb.AppendNull()
 			return
 		}
-		sb.Append(cleanText(v))
+		sb.Append(CleanText(v))
 	}
 	r := s.result
 	b.Field(0).(*array.Int32Builder).Append(s.kind)

@@ -1,4 +1,4 @@
-package duckdb
+package stage
 
 import (
 	"encoding/binary"
@@ -9,19 +9,20 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// volatileSums gives 64 bits over the values of some columns per row. The same
+// VolatileSums gives 64 bits over the values of some columns per row. The same
 // values give the same sum whether the columns come from a batch or a table.
-type volatileSums struct {
-	cols []arrow.Array
-	buf  []byte
+type VolatileSums struct {
+	Columns []arrow.Array
+	buf     []byte
 }
 
-func (v *volatileSums) sum(row int) uint64 {
-	if len(v.cols) == 0 {
+// Sum returns the sum of a row's values, 0 without columns.
+func (v *VolatileSums) Sum(row int) uint64 {
+	if len(v.Columns) == 0 {
 		return 0
 	}
 	v.buf = v.buf[:0]
-	for i, c := range v.cols {
+	for i, c := range v.Columns {
 		v.buf = append(v.buf, byte(i))
 		v.buf = appendValue(v.buf, c, row)
 	}
