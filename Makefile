@@ -6,7 +6,7 @@ GO := go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build demo test test-race bench generate lint clean
+.PHONY: help build demo servers test test-race bench generate lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,11 +17,14 @@ build: ## build bin/dewpoint
 demo: build ## replay the recorded estate into DuckDB and ask it three questions
 	@examples/demo/run bin/dewpoint
 
-test: ## run all tests; they start what they need themselves
+servers: ## install what the tests run against: PostgreSQL, S3, Snowflake emulator
+	@.ci/servers
+
+test: servers ## run all tests; they start what they need themselves
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) test -tags $(TAGS) ./...
 
-test-race: ## run the concurrent packages under the race detector
+test-race: servers ## run the concurrent packages under the race detector
 	$(GO) test -race -tags $(TAGS) ./extract/... ./normalize/... ./workflow/...
 	$(GO) test -race -tags $(TAGS) -run 'TestConformance/(WritesAreConcurrent|ManyScopes|ParentsShareABatch)$$' ./sinks/duckdb
 
