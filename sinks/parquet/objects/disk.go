@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -305,9 +306,17 @@ func contentTag(data []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// temporaryName returns the name of a temporary file for an object.
+func temporaryName(base string) string {
+	return "." + base[:min(len(base), 100)] + "." + rand.Text() + ".tmp"
+}
+
 // temporary says whether a file is one that a Writer made.
 func temporary(name string) bool {
-	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".tmp")
+	name, ok := strings.CutSuffix(name, ".tmp")
+	dot := strings.LastIndexByte(name, '.')
+	return ok && strings.HasPrefix(name, ".") && dot > 0 && len(name)-dot-1 == len(rand.Text()) &&
+		strings.Trim(name[dot+1:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
 // diskError says what was done; what the error of a file says is where.

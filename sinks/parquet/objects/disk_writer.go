@@ -2,7 +2,6 @@ package objects
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -55,7 +54,7 @@ func (w *diskWriter) open() error {
 		if w.err = w.d.makeDir(filepath.Clean(dir)); w.err != nil {
 			return w.err
 		}
-		name := filepath.Join(dir, "."+base[:min(len(base), 100)]+"."+rand.Text()+".tmp")
+		name := filepath.Join(dir, temporaryName(base))
 		var err error
 		w.file, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		w.err = diskError("create", err)

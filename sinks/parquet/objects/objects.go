@@ -119,13 +119,13 @@ func Open(ctx context.Context, rawURL string) (Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		return openS3(ctx, l)
+		return openS3(ctx, l, stallTimeout)
 	case "gs":
 		l, err := parseLocation(rawURL, "endpoint")
 		if err != nil {
 			return nil, err
 		}
-		return openGCS(ctx, l)
+		return openGCS(ctx, l, stallTimeout)
 	}
 	return nil, fmt.Errorf("objects: %s: is not known: name a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX", scheme)
 }
