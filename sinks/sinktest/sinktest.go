@@ -8,12 +8,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -22,27 +24,65 @@ import (
 
 // Target is an empty place for a sink.
 type Target struct {
+	// Dialect is the SQL of Query and Exec, DuckDB if empty.
+	Dialect Dialect
 	// Open opens the sink on the place. It is called more than once, also
 	// while an earlier one is still open.
 	Open func() (sinks.Sink, error)
-	// Query runs SQL on what is committed. Values come as text: NULL as
-	// "NULL", booleans as true and false, timestamps as RFC 3339 in UTC with
-	// the fraction they have, UUIDs in their usual form, numbers in the
-	// shortest form, lists, maps and JSON as compact JSON.
+	// Query runs SQL on what is committed. Values come as Text gives them:
+	// NULL as "NULL", booleans as true and false, timestamps as RFC 3339 in
+	// UTC with the fraction they have, UUIDs in their usual form, numbers in
+	// the shortest form, lists, maps and JSON as CanonicalJSON.
 	Query func(query string) ([][]string, error)
 	// Exec runs a statement of a user.
 	Exec func(statement string) error
-	// Crash runs a sync in another process that is killed at a step; nil
-	// skips the tests that need it.
-	Crash *Crash
+	// Ident quotes a name of a table or column as the database has it, if it
+	// is another than the name in double quotes.
+	Ident func(name string) string
+	// Place names the place for another process: the one that Child opens.
+	Place string
 }
 
 // Run runs the suite. open makes a new empty target for each test and removes
 // it with t.Cleanup.
+//
+// The file cannot.tsv beside the sink's test names cases that its system
+// cannot pass, a tab, and the reason. The docs list them.
 func Run(t *testing.T, open func(t *testing.T) Target) {
-	for _, c := range slices.Concat(rowCases, scopeCases, edgeCases, historyCases, schemaCases, protocolCases) {
-		t.Run(c.name, func(t *testing.T) { c.run(newHarness(t, open(t))) })
+	cannot, err := readCannot("cannot.tsv")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, c := range allCases() {
+		t.Run(c.name, func(t *testing.T) {
+			if reason, ok := cannot[c.name]; ok {
+				t.Skip(reason)
+			}
+			c.run(newHarness(t, open(t)))
+		})
+	}
+}
+
+func allCases() []testCase {
+	return slices.Concat(rowCases, scopeCases, edgeCases, historyCases, schemaCases, protocolCases)
+}
+
+// readCannot reads which cases a sink leaves out, and why. A file that is not
+// there is empty.
+func readCannot(path string) (map[string]string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	all := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		name, reason, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if !ok || reason == "" || !slices.ContainsFunc(allCases(), func(c testCase) bool { return c.name == name }) {
+			return nil, fmt.Errorf("%s: %q is not the name of a case, a tab and a reason", path, line)
+		}
+		all[name] = reason
+	}
+	return all, nil
 }
 
 type testCase struct {
@@ -55,14 +95,13 @@ type harness struct {
 	*testing.T
 	target Target
 	sink   sinks.Sink
-	syncs  int
-	// start is when the next sync starts; each is an hour after the last.
-	start time.Time
+	// syncs counts those that were begun; each starts an hour after the last.
+	syncs int
 }
 
 func newHarness(t *testing.T, target Target) *harness {
 	t.Helper()
-	h := &harness{T: t, target: target, start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := &harness{T: t, target: target}
 	h.open()
 	return h
 }
@@ -112,9 +151,8 @@ func (h *harness) begin(r run) (sinks.Tx, time.Time) {
 }
 
 func (h *harness) tryBegin(r run) (sinks.Tx, time.Time, error) {
-	at := h.start
-	h.start = h.start.Add(time.Hour)
 	h.syncs++
+	at := syncTime(h.syncs)
 	version := r.version
 	if version == "" {
 		version = "1.0.0"
@@ -185,10 +223,19 @@ func (h *harness) reads(kinds []*schema.Kind, reads ...read) sinks.Summary {
 	return h.sync(run{kinds: kinds, reads: reads})
 }
 
-// want compares a query's rows, each joined by |, with the given ones.
+// want compares a query's rows, each joined by |, with the given ones. Their
+// order does not count.
 func (h *harness) want(query string, rows ...string) {
 	h.Helper()
-	got, err := h.target.Query(query)
+	if d := cmp.Diff(slices.Sorted(slices.Values(rows)), h.query(query), cmpopts.EquateEmpty()); d != "" {
+		h.Fatalf("%s (-want +got):\n%s", query, d)
+	}
+}
+
+// query returns a query's rows, each joined by |, sorted.
+func (h *harness) query(query string) []string {
+	h.Helper()
+	got, err := h.target.Query(h.target.sql(query))
 	if err != nil {
 		h.Fatalf("%s: %v", query, err)
 	}
@@ -196,17 +243,19 @@ func (h *harness) want(query string, rows ...string) {
 	for i, r := range got {
 		text[i] = strings.Join(r, "|")
 	}
-	if d := cmp.Diff(rows, text, cmpEmpty); d != "" {
-		h.Fatalf("%s (-want +got):\n%s", query, d)
-	}
+	slices.Sort(text)
+	return text
 }
 
-var cmpEmpty = cmp.Transformer("nilIsEmpty", func(s []string) []string {
-	if s == nil {
-		return []string{}
+// exec runs statements of a user.
+func (h *harness) exec(statements ...string) {
+	h.Helper()
+	for _, s := range statements {
+		if err := h.target.Exec(h.target.sql(s)); err != nil {
+			h.Fatalf("%s: %v", s, err)
+		}
 	}
-	return s
-})
+}
 
 // kindSum compares what a commit did to a kind.
 func (h *harness) kindSum(sum sinks.Summary, kind string, want sinks.KindSummary) {
