@@ -43,3 +43,13 @@ func (l Level) String() string {
 	}
 	return "fine"
 }
+
+// URLError says that the URL of a sink is wrong, whatever the database says.
+type URLError struct {
+	URL string // without secrets
+	Err error
+}
+
+func (e *URLError) Error() string { return "sink " + e.URL + ": " + e.Err.Error() }
+
+func (e *URLError) Unwrap() error { return e.Err }

@@ -19,7 +19,8 @@ import (
 // a file, dewpoint reads what the default credentials see into
 // ./dewpoint.duckdb. "${NAME}" in a value is the environment variable.
 type Config struct {
-	// Sinks are the databases to write to, by URL: duckdb:PATH.
+	// Sinks are the databases to write to, by URL. "${NAME}" in the place of
+	// a user, a password or a parameter's value may hold any character.
 	Sinks []string `yaml:"sinks"`
 	// AWS says what to read in AWS.
 	AWS AWSConfig `yaml:"aws"`
@@ -127,6 +128,14 @@ type ConfigError struct{ Err error }
 func (e *ConfigError) Error() string { return e.Err.Error() }
 func (e *ConfigError) Unwrap() error { return e.Err }
 
+// lockTimeout is LockTimeout as sinks take it: not to wait is negative there.
+func (c *Config) lockTimeout() time.Duration {
+	if c.LockTimeout == 0 {
+		return -1
+	}
+	return time.Duration(c.LockTimeout)
+}
+
 // Path is the file the configuration was read from; empty for the defaults.
 func (c *Config) Path() string { return c.path }
 
@@ -215,14 +224,21 @@ func (e *expander) Visit(n ast.Node) ast.Visitor {
 	if !ok || !strings.Contains(s.Value, "${") {
 		return e
 	}
-	s.Value = variable.ReplaceAllStringFunc(s.Value, func(m string) string {
-		name := m[2 : len(m)-1]
-		v, ok := os.LookupEnv(name)
-		if !ok && e.err == nil {
-			e.err = fmt.Errorf("line %d: the environment variable %s is not set", s.Token.Position.Line, name)
-		}
-		return v
-	})
+	missing := ""
+	if strings.HasPrefix(s.GetPath(), "$.sinks[") {
+		s.Value, missing = expandURL(s.Value)
+	} else {
+		s.Value = variable.ReplaceAllStringFunc(s.Value, func(m string) string {
+			v, ok := os.LookupEnv(m[2 : len(m)-1])
+			if !ok {
+				missing = m[2 : len(m)-1]
+			}
+			return v
+		})
+	}
+	if missing != "" && e.err == nil {
+		e.err = fmt.Errorf("line %d: the environment variable %s is not set", s.Token.Position.Line, missing)
+	}
 	s.Token.Value = s.Value
 	return e
 }

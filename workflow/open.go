@@ -16,56 +16,97 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
 )
 
-// sinkScheme is a kind of sink, known by the scheme of its URL.
+// sinkScheme is a kind of sink, known by how its URLs begin.
 type sinkScheme struct {
-	scheme, example string
-	open            func(rest string, c *Config) (sinks.Sink, error)
-	read            func(ctx context.Context, rest string) (*sql.DB, error)
+	prefixes []string
+	example  string
+	open     func(ctx context.Context, url string, c *Config) (sinks.Sink, error)
+	read     func(ctx context.Context, url string) (*sql.DB, error)
 }
 
 // sinkSchemes are all sinks there are.
 func sinkSchemes() []sinkScheme {
 	return []sinkScheme{{
-		scheme: "duckdb", example: "duckdb:PATH",
-		open: func(path string, c *Config) (sinks.Sink, error) {
-			return duckdb.Open(path, duckdb.Options{LockTimeout: time.Duration(c.LockTimeout)})
+		prefixes: []string{"duckdb:"}, example: "duckdb:PATH",
+		open: func(_ context.Context, url string, c *Config) (sinks.Sink, error) {
+			return duckdb.Open(strings.TrimPrefix(url, "duckdb:"), duckdb.Options{LockTimeout: c.lockTimeout()})
 		},
-		read: func(ctx context.Context, path string) (*sql.DB, error) { return duckdb.OpenReader(ctx, path) },
+		read: func(ctx context.Context, url string) (*sql.DB, error) {
+			return duckdb.OpenReader(ctx, strings.TrimPrefix(url, "duckdb:"))
+		},
 	}}
 }
 
-func findScheme(url string) (sinkScheme, string, error) {
-	scheme, rest, ok := strings.Cut(url, ":")
-	var known []string
+// SinkPrefixes are the beginnings of the URLs of all sinks.
+func SinkPrefixes() []string {
+	var all []string
 	for _, s := range sinkSchemes() {
-		if ok && s.scheme == scheme {
-			if rest == "" {
-				return s, "", &ConfigError{fmt.Errorf("sink %q lacks a path: write %s", url, s.example)}
-			}
-			return s, rest, nil
-		}
-		known = append(known, s.example)
+		all = append(all, s.prefixes...)
 	}
-	return sinkScheme{}, "", &ConfigError{fmt.Errorf("sink %q is not a URL of a sink: write %s", url, strings.Join(known, " or "))}
+	return all
 }
 
-// OpenSink opens the sink that a URL names: duckdb:PATH.
+// OpenSink opens the sink that a URL names.
 func OpenSink(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
-	s, rest, err := findScheme(url)
+	s, url, err := findScheme(url)
 	if err != nil {
 		return nil, err
 	}
-	return s.open(rest, c)
+	sink, err := s.open(ctx, url, c)
+	return sink, hide(err, url)
+}
+
+// OpenSinks opens the sinks of a configuration. Those that cannot be opened
+// are reported beside the others; the error is not nil where the
+// configuration is wrong. The caller closes the sinks.
+func OpenSinks(ctx context.Context, c *Config) (open []sinks.Sink, unopened []SinkReport, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, CloseSinks(open))
+		}
+	}()
+	named := map[string]bool{}
+	for _, url := range c.Sinks {
+		s, err := OpenSink(ctx, url, c)
+		var config *ConfigError
+		var wrong *sinks.URLError
+		switch {
+		case errors.As(err, &config) || errors.As(err, &wrong):
+			return open, nil, err
+		case err != nil:
+			unopened = append(unopened, SinkReport{URL: withoutSecrets(url), Err: err})
+			continue
+		}
+		open = append(open, s)
+		if named[s.URL()] {
+			return open, nil, &ConfigError{fmt.Errorf("sink %s is named twice: name it once", s.URL())}
+		}
+		named[s.URL()] = true
+	}
+	return open, unopened, nil
+}
+
+// CloseSinks closes sinks.
+func CloseSinks(open []sinks.Sink) error {
+	var err error
+	for _, s := range open {
+		err = errors.Join(err, s.Close())
+	}
+	return err
 }
 
 // OpenReader opens the sink that a URL names for SQL that changes nothing.
 func OpenReader(ctx context.Context, url string) (*sql.DB, error) {
-	s, rest, err := findScheme(url)
+	s, url, err := findScheme(url)
 	if err != nil {
 		return nil, err
 	}
-	return s.read(ctx, rest)
+	db, err := s.read(ctx, url)
+	return db, hide(err, url)
 }
+
+// ShowURL is a sink's URL as it may be shown, without secrets.
+func ShowURL(url string) string { return withoutSecrets(url) }
 
 // LoadCatalogue loads the built-in kinds and those of the configuration.
 func LoadCatalogue(c *Config) (*catalog.Catalogue, error) {

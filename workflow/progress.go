@@ -20,7 +20,6 @@ type Progress struct {
 	name     string
 	services map[serviceKey]*ServiceProgress
 	places   map[[2]string]bool
-	recent   []schema.ScopeResult
 }
 
 type serviceKey struct{ cloud, service string }
@@ -75,15 +74,6 @@ func (p *Progress) Snapshot() Snapshot {
 	return s
 }
 
-// TakeIncomplete returns the incomplete scopes reported since the last call.
-func (p *Progress) TakeIncomplete() []schema.ScopeResult {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := p.recent
-	p.recent = nil
-	return r
-}
-
 func (p *Progress) phase(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,15 +97,6 @@ func (p *Progress) rows(b *schema.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.service(b.Kind.Cloud, b.Kind.Service).Rows += b.Rows.NumRows()
-}
-
-func (p *Progress) scope(r schema.ScopeResult) {
-	if r.State == schema.Complete || r.State == schema.NotApplicable {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.recent = append(p.recent, r)
 }
 
 // watch counts the tasks that the sources yield.

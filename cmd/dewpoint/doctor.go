@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,24 +16,28 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
 	var s selection
+	var t targets
 	cmd := &cobra.Command{
 		Use:     "doctor",
 		Short:   "Check the configuration, the credentials and the permissions",
 		GroupID: "setup",
-		Long: `Checks the configuration and the catalogue, whether each sink can be written,
-who the credentials are, and, with one page of each list in one region of each
-account, which permissions are missing. Nothing is written.`,
+		Long: `Checks the configuration and the catalogue; of each sink that it is reached, its
+privileges, its tables, who holds it and whether it can be written; who the
+credentials are, and, with one page of each list in one region of each account,
+which permissions are missing. Nothing is written.`,
 		Example: `  $ dewpoint doctor
-  $ dewpoint doctor --only ec2`,
+  $ dewpoint doctor --only ec2
+  $ dewpoint doctor --to duckdb:estate.duckdb`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			d := &doctor{app: a}
-			d.examine(&s)
+			d.examine(&s, &t)
 			if d.failed {
 				return exitError(exitFailed)
 			}
@@ -43,6 +45,7 @@ account, which permissions are missing. Nothing is written.`,
 		},
 	}
 	s.flags(a, cmd)
+	t.flags(cmd, "check this sink, by `URL`; may be repeated (default sinks of the\nconfiguration, or duckdb:dewpoint.duckdb)")
 	return cmd
 }
 
@@ -74,7 +77,7 @@ func (d *doctor) print(mark, what, format string, args ...any) {
 	}
 }
 
-func (d *doctor) examine(s *selection) {
+func (d *doctor) examine(s *selection, t *targets) {
 	ctx, cancel := interruptible()
 	defer cancel()
 	c, err := d.loadConfig()
@@ -87,6 +90,10 @@ func (d *doctor) examine(s *selection) {
 	} else {
 		d.ok("configuration", "%s", c.Path())
 	}
+	if err := t.apply(c); err != nil {
+		d.bad("sink", "%v", err)
+		return
+	}
 	cat, err := workflow.LoadCatalogue(c)
 	if err != nil {
 		d.bad("catalogue", "%v", err)
@@ -94,46 +101,60 @@ func (d *doctor) examine(s *selection) {
 	}
 	d.ok("catalogue", "%s", term.Plural(int64(len(cat.Entries())), "kind", "kinds"))
 	for _, url := range c.Sinks {
-		d.sink(ctx, url, c)
+		d.sink(ctx, url, c, cat)
 	}
 	d.clouds(ctx, c, cat, s)
 }
 
-// sink checks that a sink can be opened and, for a file, that it can be written.
-func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config) {
-	k, err := workflow.OpenSink(ctx, url, c)
-	if err == nil {
-		err = k.Close()
+// sink says whether a sync into a sink would work.
+func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config, cat *catalog.Catalogue) {
+	name := shortURL(workflow.ShowURL(url))
+	show := func(l sinks.Level, format string, args ...any) {
+		text := name + ": " + fmt.Sprintf(format, args...)
+		switch l {
+		case sinks.Problem:
+			d.bad("sink", "%s", text)
+		case sinks.Notice:
+			d.print(d.out.Yellow("note"), "sink", "%s", text)
+		default:
+			d.ok("sink", "%s", text)
+		}
 	}
-	if path, ok := strings.CutPrefix(url, "duckdb:"); ok && err == nil {
-		err = writable(path)
-	}
+	s, err := workflow.OpenSink(ctx, url, c)
 	if err != nil {
-		d.bad("sink", "%s: %v", url, err)
+		show(sinks.Problem, "%v", err)
 		return
 	}
-	d.ok("sink", "%s", url)
-}
-
-// writable says whether a file can be written, or created where there is none.
-func writable(path string) error {
-	if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
-		return f.Close()
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	dir := filepath.Dir(path)
-	for {
-		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
-			break
+	defer func() {
+		if err := s.Close(); err != nil {
+			show(sinks.Problem, "%v", err)
 		}
-		dir = filepath.Dir(dir) // folders that are missing are created
+	}()
+	worst := sinks.Fine
+	if k, ok := s.(sinks.Checker); ok {
+		for _, f := range k.Check(ctx) {
+			show(f.Level, "%s: %s", f.About, f.Text)
+			worst = max(worst, f.Level)
+		}
 	}
-	f, err := os.CreateTemp(dir, ".dewpoint-*")
-	if err != nil {
-		return fmt.Errorf("the file cannot be created: %w", err)
+	if worst == sinks.Problem {
+		return
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	changes, err := workflow.PlanSchema(ctx, s, c, cat)
+	var locked *sinks.LockedError
+	n := tally(shown(changes))
+	switch {
+	case errors.As(err, &locked):
+		show(sinks.Notice, "schema: %v", err)
+	case err != nil:
+		show(sinks.Problem, "schema: %v", err)
+	case n.conflicts > 0:
+		show(sinks.Problem, "schema: %s: see dewpoint schema plan", counts(shown(changes)))
+	case len(changes) > 0:
+		show(sinks.Fine, "schema: %s: see dewpoint schema plan", counts(shown(changes)))
+	default:
+		show(sinks.Fine, "schema: the tables are those of the catalogue")
+	}
 }
 
 // clouds tries every list once in each account: its first page shows whether

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -9,17 +12,18 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/rows"
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
-	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
 func (a *app) queryCommand() *cobra.Command {
-	var from, output, null string
+	var t targets
+	var output, null string
 	cmd := &cobra.Command{
 		Use:     "query [SQL]",
 		Short:   "Ask the tables a question in SQL",
 		GroupID: "use",
 		Long: `Runs one SQL statement, from the argument or from standard input, and prints its
 rows. The database is opened for reading only, so a query can run during a sync.
+Of several sinks the first that can be read is asked.
 
 Times are UTC. A table is fitted to the terminal; -o line shows every column.`,
 		Example: `  $ dewpoint query "SELECT kind, count(*) AS n FROM resources GROUP BY kind ORDER BY n DESC"
@@ -34,22 +38,22 @@ Times are UTC. A table is fitted to the terminal; -o line shows every column.`,
 			if err != nil {
 				return err
 			}
-			url := from
-			if url == "" {
-				c, err := a.loadConfig()
-				if err != nil {
-					return err
-				}
-				url = c.Sinks[0]
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			if err := t.apply(c); err != nil {
+				return err
 			}
 			if !cmd.Flags().Changed("null") && (output == "csv" || output == "markdown") {
 				null = ""
 			}
-			return a.query(url, text, rows.Options{Format: output, Null: null})
+			return a.query(c.Sinks, text, rows.Options{Format: output, Null: null})
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&from, "from", "", "ask the database at this `URL` (default as sync writes)")
+	t.flags(cmd, "ask this sink, by `URL` (default as sync writes)")
+	f.StringArrayVar(&t.to, "from", nil, "the same as --to")
 	f.StringVarP(&output, "output", "o", "table", strings.Join(rows.Formats, ", "))
 	complete(cmd, "output", completeWith(rows.Formats...))
 	f.StringVar(&null, "null", "NULL", "what stands for NULL (nothing in csv, markdown)")
@@ -77,19 +81,26 @@ func (a *app) statement(args []string) (string, error) {
 	return string(b), nil
 }
 
-func (a *app) query(url, text string, o rows.Options) (err error) {
+func (a *app) query(urls []string, text string, o rows.Options) (err error) {
 	ctx, cancel := interruptible()
 	defer cancel()
-	r, err := workflow.OpenReader(ctx, url)
+	db, url, err := a.firstReadable(ctx, urls)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	rs, err := r.QueryContext(ctx, text)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := ask(ctx, db, a.out, text, o); err != nil {
+		return fmt.Errorf("%s: %w", shortURL(url), err)
+	}
+	return nil
+}
+
+func ask(ctx context.Context, db *sql.DB, out *term.Screen, text string, o rows.Options) (err error) {
+	rs, err := db.QueryContext(ctx, text)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rs.Close()) }()
-	_, err = rows.Write(a.out, rs, o)
+	_, err = rows.Write(out, rs, o)
 	return err
 }

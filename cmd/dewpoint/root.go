@@ -16,6 +16,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/report"
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
@@ -45,6 +46,12 @@ func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// partialError is what failed while something else was done.
+type partialError struct{ err error }
+
+func (e *partialError) Error() string { return e.err.Error() }
+func (e *partialError) Unwrap() error { return e.err }
 
 // exitError ends the program with a code after all has been said.
 type exitError int
@@ -77,8 +84,13 @@ func exitCode(err error) int {
 	var usage *usageError
 	var config *workflow.ConfigError
 	var problems catalog.Problems
-	if errors.As(err, &usage) || errors.As(err, &config) || errors.As(err, &problems) {
+	var url *sinks.URLError
+	var partial *partialError
+	switch {
+	case errors.As(err, &usage) || errors.As(err, &config) || errors.As(err, &problems) || errors.As(err, &url):
 		return exitUsage
+	case errors.As(err, &partial):
+		return exitPartial
 	}
 	return exitFailed
 }
@@ -158,7 +170,7 @@ Exit codes: 0 complete, 3 partial (what could be read is stored), 1 failed,
 	complete(root, "log-format", completeWith("text", "json"))
 	complete(root, "log-level", completeWith("debug", "info", "warn", "error"))
 	root.AddCommand(a.syncCommand(), a.queryCommand(), a.kindsCommand(), a.initCommand(), a.doctorCommand(),
-		a.permissionsCommand(), a.versionCommand(), a.manCommand())
+		a.schemaCommand(), a.permissionsCommand(), a.versionCommand(), a.manCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w%s", err, suggestFlag(cmd, err))
 	})

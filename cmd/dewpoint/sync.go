@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -50,7 +48,7 @@ func (s *selection) options() workflow.SourceOptions {
 
 type syncFlags struct {
 	selection
-	to         []string
+	targets
 	dryRun     bool
 	workers    int
 	lock       time.Duration
@@ -68,6 +66,9 @@ func (a *app) syncCommand() *cobra.Command {
 one transaction. Without a configuration it reads the account of the default AWS
 credentials into ./dewpoint.duckdb.
 
+Several sinks receive the same rows in one sync and commit each on its own: one
+that fails is reported and leaves the others alone; the exit code is then 3.
+
 Rows of a list that could not be read completely stay as they are; the report
 says which and what to do. Flags go before what dewpoint.yaml says.
 
@@ -76,15 +77,16 @@ stops at once and leaves the database as it was.`,
 		Example: `  $ dewpoint sync
   $ dewpoint sync --only ec2 --only aws_iam_role --region 'eu-*'
   $ dewpoint sync --dry-run
-  $ dewpoint sync --profile production --to duckdb:production.duckdb`,
+  $ dewpoint sync --profile production --to duckdb:production.duckdb
+  $ dewpoint sync --to duckdb:estate.duckdb --to duckdb:copy.duckdb`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.loadConfig()
 			if err != nil {
 				return err
 			}
-			if len(f.to) > 0 {
-				c.Sinks = f.to
+			if err := f.apply(c); err != nil {
+				return err
 			}
 			if cmd.Flags().Changed("workers") {
 				if f.workers < 1 || f.workers > 4096 {
@@ -101,9 +103,9 @@ stops at once and leaves the database as it was.`,
 			return a.sync(c, &f)
 		},
 	}
-	f.flags(a, cmd)
+	f.selection.flags(a, cmd)
+	f.targets.flags(cmd, "write to this sink, by `URL`; may be repeated (default sinks of the\nconfiguration, or duckdb:dewpoint.duckdb)")
 	fl := cmd.Flags()
-	list(cmd, &f.to, "to", "write to these `URL`s (default duckdb:dewpoint.duckdb)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "print the calls that would be made")
 	fl.StringVar(&f.record, "record", "", "keep the answers in this `folder`, without secrets")
 	fl.StringVar(&f.replay, "replay", "", "read this `folder` of kept answers, not the cloud")
@@ -129,19 +131,11 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	if f.dryRun {
 		return a.dryRun(reading, sources)
 	}
-	var open []sinks.Sink
-	defer func() {
-		for _, s := range open {
-			err = errors.Join(err, s.Close())
-		}
-	}()
-	for _, url := range c.Sinks {
-		s, err := workflow.OpenSink(reading, url, c)
-		if err != nil {
-			return err
-		}
-		open = append(open, s)
+	open, unopened, err := workflow.OpenSinks(reading, c)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, workflow.CloseSinks(open)) }()
 	p := workflow.NewProgress()
 	finish, log := a.show(p, f.noProgress)
 	told := context.AfterFunc(reading, func() {
@@ -149,12 +143,17 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	})
 	r, err := workflow.Sync(reading, stop, workflow.Options{
 		Sources: sources, Sinks: open, Version: buildVersion(), Workers: c.Workers,
-		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p,
+		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p, Unopened: unopened,
+		SinkFailed: func(url string, err error) {
+			if len(c.Sinks) > 1 {
+				log.Warn("a sink failed: the others go on", "sink", shortURL(url), "error", err.Error())
+			}
+		},
 	})
 	told()
 	finish()
 	if err != nil {
-		if stop.Err() != nil {
+		if stop.Err() != nil || reading.Err() != nil && errors.Is(err, context.Canceled) {
 			return errors.New("stopped: nothing was written")
 		}
 		var unknown *sinks.CommitUnknownError
@@ -166,7 +165,7 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	lookup := origins(cat)
 	if a.logFormat == "json" {
 		report.Log(log, r, lookup)
-	} else if err := report.Print(a.out, r, report.Options{Lookup: lookup, Verbose: f.verbose, Name: shortURL, Query: nextQuery(r)}); err != nil {
+	} else if err := report.Print(a.out, r, report.Options{Lookup: lookup, Verbose: f.verbose, Name: shortURL, Query: nextQuery(r, len(f.to) == 0)}); err != nil {
 		return err
 	}
 	if !r.Complete() {
@@ -220,43 +219,20 @@ func (a *app) show(p *workflow.Progress, none bool) (finish func(), log *slog.Lo
 	}, a.logger(out)
 }
 
-// nextQuery is a query worth asking first.
-func nextQuery(r *workflow.Report) string {
-	url := ""
-	for _, s := range r.Sinks {
-		if s.Err == nil {
-			url = shortURL(s.URL)
-			break
+// nextQuery is a query worth asking first. It names the sink unless it is the
+// first of the configuration, which query finds by itself.
+func nextQuery(r *workflow.Report, configured bool) string {
+	for i, s := range r.Sinks {
+		if s.Err != nil || r.Rows == 0 {
+			continue
 		}
+		to := ""
+		if i > 0 || !configured {
+			to = "--to " + shellQuote(shortURL(s.URL)) + " "
+		}
+		return "dewpoint query " + to + `"SELECT kind, count(*) FROM resources GROUP BY kind"`
 	}
-	if url == "" || r.Rows == 0 {
-		return ""
-	}
-	from := ""
-	if url != "duckdb:dewpoint.duckdb" {
-		from = "--from " + shellQuote(url) + " "
-	}
-	return "dewpoint query " + from + `"SELECT kind, count(*) FROM resources GROUP BY kind"`
-}
-
-// shortURL names a file below the working directory by its relative path.
-func shortURL(url string) string {
-	scheme, path, ok := strings.Cut(url, ":")
-	wd, err := os.Getwd()
-	if !ok || err != nil || !filepath.IsAbs(path) {
-		return url
-	}
-	if rel, err := filepath.Rel(wd, path); err == nil && filepath.IsLocal(rel) {
-		return scheme + ":" + rel
-	}
-	return url
-}
-
-func shellQuote(s string) string {
-	if !strings.ContainsAny(s, " '\"\\$`&;|<>()*?[]{}~!#") {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return ""
 }
 
 // origins looks kinds up in the catalogue.

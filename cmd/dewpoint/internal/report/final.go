@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -97,7 +98,16 @@ func (p *printer) scopes() int64 {
 
 func (p *printer) sink(k workflow.SinkReport) {
 	if k.Err != nil {
-		p.wrap(0, p.s.Red("Not written: ")+p.o.Name(k.URL)+": "+term.Clean(k.Err.Error()))
+		how := "Not written: "
+		var unknown *sinks.CommitUnknownError
+		if errors.As(k.Err, &unknown) {
+			how = "Not known to be written: "
+		}
+		text := term.Clean(k.Err.Error())
+		if !strings.Contains(text, k.URL) {
+			text = p.o.Name(k.URL) + ": " + text
+		}
+		p.wrap(0, p.s.Red(how)+text)
 		return
 	}
 	t := term.NewTable("KIND", ">ROWS", ">NEW", ">CHANGED", ">GONE")
@@ -215,11 +225,23 @@ func (p *printer) close() {
 	if !p.r.FinishedAt.IsZero() {
 		took = " in " + term.Duration(p.r.FinishedAt.Sub(p.r.StartedAt))
 	}
+	if n, all := p.unwritten(); n > 0 && n < all {
+		how += fmt.Sprintf(", %d of %d sinks not written", n, all)
+	}
 	p.line("%s: %s by %s%s", how, term.Plural(p.r.Rows, "row read", "rows read"), term.Plural(p.r.Calls, "call", "calls"), took)
 	if p.o.Query != "" {
 		p.line("")
 		p.line("Next: %s", p.s.Cyan(p.o.Query))
 	}
+}
+
+func (p *printer) unwritten() (n, all int) {
+	for _, k := range p.r.Sinks {
+		if k.Err != nil {
+			n++
+		}
+	}
+	return n, len(p.r.Sinks)
 }
 
 // Log logs what came of a sync: one line for each reason of incompleteness,
