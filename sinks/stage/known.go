@@ -79,26 +79,37 @@ func (k *Known) Rows() int { return k.rows }
 // Seen is the number of rows that their own scope reported unchanged.
 func (k *Known) Seen() int { return k.seen }
 
-// Reported says whether a row's own scope reported it unchanged. Such a row
-// may be staged as well, where a later reading differed.
+// Reported says whether a row's own scope reported it unchanged and never
+// otherwise.
 func (k *Known) Reported(id []byte) bool {
 	slot, ok := k.find(idKey(id))
 	return ok && k.flags[slot]&flagSeen != 0
 }
 
-// Unchanged says whether a row's own scope reported it unchanged and never
-// otherwise.
-func (k *Known) Unchanged(id []byte) bool {
-	slot, ok := k.find(idKey(id))
-	return ok && k.flags[slot]&flagSeen != 0 && k.flags[slot]&flagStaged == 0
-}
+// Unchanged is Reported.
+func (k *Known) Unchanged(id []byte) bool { return k.Reported(id) }
 
-// mark notes that a row's own scope reported it unchanged.
-func (k *Known) mark(slot int) {
-	if k.flags[slot]&flagSeen == 0 {
-		k.flags[slot] |= flagSeen
-		k.seen++
+// compare says whether a row that the table has must be staged whole, and
+// whether another scope than the row's own reports it. again says that its own
+// scope reported it unchanged before: that counts no more, but as a reading.
+func (k *Known) compare(slot int, sum uint64, ordinal uint32, unread bool) (whole, foreign, again bool) {
+	flags := k.flags[slot]
+	same := k.sums[slot] == sum && flags&flagPoison == 0 && !unread
+	if k.scopes[slot] != ordinal {
+		return !same, true, false
 	}
+	if same && flags&flagStaged == 0 {
+		if flags&flagSeen == 0 {
+			k.flags[slot] |= flagSeen
+			k.seen++
+		}
+		return false, false, false
+	}
+	if again = flags&flagSeen != 0; again {
+		k.seen--
+	}
+	k.flags[slot] = flags&^flagSeen | flagStaged
+	return true, false, again
 }
 
 func idKey(id []byte) uint64 {

@@ -66,7 +66,8 @@ type reading struct {
 // something: row_pos is the row's position among its kind's staged ones, or -1
 // where only the reading counts, since the row is unchanged; scope is the
 // ScopeHash of the scope that reported it, owner says that it is the account
-// that the row belongs to.
+// that the row belongs to. A _hash of zeros is that of the table's row, which a
+// later reading of the same scope contradicts.
 var ReadingSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "kind", Type: arrow.PrimitiveTypes.Int32},
 	{Name: "row_pos", Type: arrow.PrimitiveTypes.Int64},

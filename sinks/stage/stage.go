@@ -207,10 +207,17 @@ func (s *Stage) stageRows(k *Kind, b *schema.Batch) (func() error, error) {
 		whole := true
 		if k.Known != nil {
 			if slot, ok := k.Known.find(idKey(id)); ok {
-				var foreign bool
-				whole, foreign = s.compare(k, slot, hashKey(hash)^vol.Sum(i), ordinal, &row)
+				var foreign, again bool
+				whole, foreign, again = k.Known.compare(slot, hashKey(hash)^vol.Sum(i), ordinal, row.unread)
 				if !whole && !foreign {
 					continue // unchanged
+				}
+				if again {
+					before := row
+					before.hash = [16]byte{}
+					if err := s.readings.add(before); err != nil {
+						return nil, err
+					}
 				}
 			}
 		}
@@ -235,28 +242,6 @@ func (s *Stage) stageRows(k *Kind, b *schema.Batch) (func() error, error) {
 		}
 	}
 	return s.keep(k, rows, ranges, first)
-}
-
-// compare says whether a row that the table already has must be staged whole,
-// and whether another scope than the row's own reports it.
-func (s *Stage) compare(k *Kind, slot int, sum uint64, ordinal uint32, row *reading) (whole, foreign bool) {
-	known := k.Known
-	flags := known.flags[slot]
-	same := known.sums[slot] == sum && flags&flagPoison == 0 && !row.unread
-	if known.scopes[slot] != ordinal {
-		return !same, true
-	}
-	if same && flags&flagStaged == 0 {
-		known.mark(slot)
-		return false, false
-	}
-	if flags&flagSeen != 0 {
-		s.mu.Lock()
-		s.problems.Duplicate(k.Kind, row.id)
-		s.mu.Unlock()
-	}
-	known.flags[slot] |= flagStaged
-	return true, false
 }
 
 // keep adds ranges of a batch's rows to the kind's pending ones.
