@@ -27,7 +27,7 @@ type Row struct {
 	Parent string
 	// URN is made of the others if empty.
 	URN string
-	// Tags are NULL if nil.
+	// Tags are NULL if nil, Created if zero.
 	Tags    map[string]string
 	Created time.Time
 	// Values are the kind's own columns by name: bool, int64, float64,
@@ -103,7 +103,7 @@ func Batch(k *schema.Kind, s schema.Scope, rows ...Row) *schema.Batch {
 		id := ID(k, r.Account, r.Region, r.ID)
 		unified := []any{
 			schema.ColID: id, schema.ColVendorID: r.ID, schema.ColName: r.Name, schema.ColKind: k.Name, schema.ColTags: r.Tags,
-			schema.ColCreatedAt: r.Created, schema.ColUpdatedAt: nil, schema.ColCloud: k.Cloud, schema.ColAccount: r.Account,
+			schema.ColCreatedAt: timeOrNull(r.Created), schema.ColUpdatedAt: nil, schema.ColCloud: k.Cloud, schema.ColAccount: r.Account,
 			schema.ColRegion: r.Region, schema.ColURN: r.URN, schema.ColScope: own.ID(), schema.ColHash: hashOf(k, r), schema.ColUnread: r.Unread,
 		}
 		for i, v := range unified {
@@ -142,6 +142,13 @@ func hashOf(k *schema.Kind, r Row) uuid.UUID {
 	return uuid.UUID(sum[:16])
 }
 
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
+
 func appendValue(b array.Builder, v any) {
 	if l, ok := b.(*array.ListBuilder); ok {
 		appendList(l, v)
@@ -159,10 +166,6 @@ func appendValue(b array.Builder, v any) {
 	case string:
 		b.(*array.StringBuilder).Append(v)
 	case time.Time:
-		if v.IsZero() {
-			b.AppendNull()
-			return
-		}
 		b.(*array.TimestampBuilder).Append(arrow.Timestamp(v.UnixMicro()))
 	case uuid.UUID:
 		b.(*array.FixedSizeBinaryBuilder).Append(v[:])

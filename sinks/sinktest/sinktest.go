@@ -64,7 +64,7 @@ func Run(t *testing.T, open func(t *testing.T) Target) {
 }
 
 func allCases() []testCase {
-	return slices.Concat(rowCases, scopeCases, edgeCases, historyCases, schemaCases, protocolCases)
+	return slices.Concat(rowCases, scopeCases, edgeCases, historyCases, schemaCases, protocolCases, estateCases)
 }
 
 // readCannot reads which cases a sink leaves out, and why. A file that is not
@@ -166,9 +166,15 @@ func (h *harness) tryBegin(r run) (sinks.Tx, time.Time, error) {
 	return tx, at, err
 }
 
-// write hands a sync's rows to the sink.
 func (h *harness) write(tx sinks.Tx, r run) {
 	h.Helper()
+	if err := r.write(h.Context(), tx); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// write hands a sync's rows to the sink.
+func (r *run) write(ctx context.Context, tx sinks.Tx) error {
 	kinds := map[string]*schema.Kind{}
 	for _, k := range r.kinds {
 		kinds[k.Name] = k
@@ -185,8 +191,8 @@ func (h *harness) write(tx sinks.Tx, r run) {
 				b.Problems = rd.problems
 			}
 			total += len(rows)
-			if err := tx.Write(h.Context(), b); err != nil {
-				h.Fatalf("write %s: %v", rd.scope.ID(), err)
+			if err := tx.Write(ctx, b); err != nil {
+				return fmt.Errorf("write %s of %s: %w", rd.scope.ID(), k.Name, err)
 			}
 		}
 		if rd.state == "-" {
@@ -199,10 +205,11 @@ func (h *harness) write(tx sinks.Tx, r run) {
 		if res.State != schema.Complete {
 			res.Error = "it failed"
 		}
-		if err := tx.Scope(h.Context(), res); err != nil {
-			h.Fatalf("scope %s: %v", rd.scope.ID(), err)
+		if err := tx.Scope(ctx, res); err != nil {
+			return fmt.Errorf("scope %s of %s: %w", rd.scope.ID(), k.Name, err)
 		}
 	}
+	return nil
 }
 
 // sync runs a whole sync.
