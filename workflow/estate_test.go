@@ -62,6 +62,9 @@ type estate struct {
 	wrap     func(sinks.Sink) sinks.Sink // what is synced into instead of the file
 	progress *workflow.Progress
 	stop     context.Context // ends the commit as well; nil is never
+
+	sinks  []string // URLs to sync to instead of the file
+	failed []string // sinks of the last sync that failed, as SinkFailed has it
 }
 
 // newEstate starts an AWS with the accounts A and B, in two regions unless
@@ -129,21 +132,36 @@ func (e *estate) attempt(ctx context.Context) (*workflow.Report, error) {
 		return nil, err
 	}
 	defer src.Close()
-	sink, err := duckdb.Open(e.path, duckdb.Options{})
+	c := workflow.DefaultConfig()
+	c.LockTimeout = 0
+	if c.Sinks = e.sinks; c.Sinks == nil {
+		c.Sinks = []string{"duckdb:" + e.path}
+	}
+	open, unopened, err := workflow.OpenSinks(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	defer sink.Close()
-	into := sinks.Sink(sink)
+	defer func() {
+		if err := workflow.CloseSinks(open); err != nil {
+			e.t.Error(err)
+		}
+	}()
 	if e.wrap != nil {
-		into = e.wrap(sink)
+		open[0] = e.wrap(open[0])
 	}
 	stop := e.stop
 	if stop == nil {
 		stop = context.WithoutCancel(ctx)
 	}
+	e.failed = nil
+	var mu sync.Mutex
 	return workflow.Sync(ctx, stop, workflow.Options{
-		Sources: []extract.Source{src}, Sinks: []sinks.Sink{into}, Version: "test", Workers: e.workers, Progress: e.progress,
+		Sources: []extract.Source{src}, Sinks: open, Unopened: unopened, Version: "test", Workers: e.workers, Progress: e.progress,
+		SinkFailed: func(url string, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			e.failed = append(e.failed, url)
+		},
 	})
 }
 
