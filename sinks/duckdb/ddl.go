@@ -88,15 +88,24 @@ func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 	old, known := m.base.byKey[k.Key]
 	table := m.base.table(k)
 	now := layout(k)
+	former := ""
 	if table != "" && table != k.Name {
-		if err := m.renameKind(ctx, table, k.Name); err != nil {
+		former = table
+		if err := m.exec(ctx, renameTable(table, k.Name)); err != nil {
 			return fmt.Errorf("rename %s to %s: %w", table, k.Name, err)
 		}
+		m.base.tables[k.Name] = m.base.tables[table]
+		delete(m.base.tables, table)
 		table = k.Name
 	}
 	if table == "" || old.layout != now {
 		if err := m.defineTable(ctx, k, table); err != nil {
 			return fmt.Errorf("define %s: %w", k.Name, err)
+		}
+	}
+	if former != "" {
+		if err := m.renameKind(ctx, former, k.Name); err != nil {
+			return fmt.Errorf("rename %s to %s: %w", former, k.Name, err)
 		}
 	}
 	next := storedKind{name: k.Name, key: k.Key, definition: k.Definition, layout: now, parent: k.Parent}
@@ -168,11 +177,12 @@ func (m *commit) defineTable(ctx context.Context, k *schema.Kind, table string) 
 	return m.exec(ctx, b.String())
 }
 
-// renameKind gives a kind's table and everything that names it the new name.
+// renameKind gives the rows of a kind whose table was renamed, and all that
+// names them, the new name. DuckDB does not commit rows of a table that is
+// altered after them: it comes after all that alters the table.
 func (m *commit) renameKind(ctx context.Context, from, to string) error {
 	f, t := literal(from), literal(to)
 	for _, q := range []string{
-		renameTable(from, to),
 		fmt.Sprintf("UPDATE %s SET kind = %s", ident(to), t),
 		fmt.Sprintf("UPDATE resources SET kind = %s WHERE kind = %s", t, f),
 		fmt.Sprintf("UPDATE edges SET from_kind = %s WHERE from_kind = %s", t, f),
@@ -186,8 +196,6 @@ func (m *commit) renameKind(ctx context.Context, from, to string) error {
 			return err
 		}
 	}
-	m.base.tables[to] = m.base.tables[from]
-	delete(m.base.tables, from)
 	return nil
 }
 

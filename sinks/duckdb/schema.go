@@ -104,14 +104,27 @@ func (m *commit) applySchema(ctx context.Context, kinds []*schema.Kind, drop boo
 	if err != nil {
 		return nil, err
 	}
-	planned = slices.DeleteFunc(planned, func(c sinks.SchemaChange) bool { return !drop && !c.Action.Additive() })
-	dropped, err := m.dropTables(ctx, planned)
-	if err != nil {
-		return nil, err
+	var done []sinks.SchemaChange
+	for _, c := range planned {
+		if drop && (c.Action == sinks.DropColumn || c.Action == sinks.DropTable) {
+			if err := m.exec(ctx, c.SQL); err != nil {
+				return nil, fmt.Errorf("drop %s %s: %w", c.Table, c.Column, err)
+			}
+			done = append(done, c)
+		}
 	}
-	if dropped {
-		if m.base, err = readBase(ctx, m.conn); err != nil {
+	if len(done) > 0 {
+		if state, err = readSchemaState(ctx, m.conn); err != nil {
 			return nil, err
+		}
+		m.base = state.base
+		if planned, err = state.changes(m.t.sink.URL(), kinds); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range planned {
+		if c.Action.Additive() {
+			done = append(done, c)
 		}
 	}
 	if err := m.base.check(m.t.sink.URL(), kinds); err != nil {
@@ -120,36 +133,11 @@ func (m *commit) applySchema(ctx context.Context, kinds []*schema.Kind, drop boo
 	if err := m.defineTables(ctx); err != nil {
 		return nil, err
 	}
-	for _, c := range planned {
-		if c.Action == sinks.DropColumn {
-			if err := m.exec(ctx, c.SQL); err != nil {
-				return nil, fmt.Errorf("drop column %s of %s: %w", c.Column, c.Table, err)
-			}
-			dropped = true
-		}
-	}
-	if dropped {
-		if m.base, err = readBase(ctx, m.conn); err != nil {
-			return nil, err
-		}
-	}
-	return slices.DeleteFunc(planned, func(c sinks.SchemaChange) bool { return c.Action == sinks.Conflict }), m.defineViews(ctx)
+	return done, m.defineViews(ctx)
 }
 
-func (m *commit) dropTables(ctx context.Context, planned []sinks.SchemaChange) (dropped bool, err error) {
-	for _, c := range planned {
-		if c.Action == sinks.DropTable {
-			if err := m.exec(ctx, c.SQL); err != nil {
-				return false, fmt.Errorf("drop %s: %w", c.Table, err)
-			}
-			dropped = true
-		}
-	}
-	return dropped, nil
-}
-
-// changes lists what differs between the file and the kinds, in the order in
-// which it is applied: conflicts, migrations, and then kind by kind.
+// changes lists what differs between the file and the kinds: conflicts, what a
+// sync does by itself, and what is dropped only when told to.
 func (b *schemaState) changes(url string, kinds []*schema.Kind) ([]sinks.SchemaChange, error) {
 	all, err := b.migrations(url)
 	if err != nil {
@@ -171,8 +159,15 @@ func (b *schemaState) changes(url string, kinds []*schema.Kind) ([]sinks.SchemaC
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(b.byKey)) {
-		if !have[key] {
-			drops = append(drops, b.dropKind(b.byKey[key]))
+		if have[key] {
+			continue
+		}
+		left := b.dropKind(b.byKey[key])
+		drops = append(drops, left)
+		for i, c := range conflicts {
+			if c.Table == left.Table && c.Column == "" {
+				conflicts[i].Have, conflicts[i].SQL = "the table of a kind that the catalogue no longer has", left.SQL
+			}
 		}
 	}
 	if b.version == 0 {
@@ -235,7 +230,7 @@ func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 			all = append(all, sinks.SchemaChange{
 				Action: sinks.DropColumn, Table: k.Name, Column: name, Have: have,
 				SQL: fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;\nUPDATE kinds SET columns = map_from_entries(list_filter(map_entries(columns), lambda e: e.key NOT IN (%s, %s))) WHERE key = %s",
-					ident(k.Name), ident(name), literal(name), literal("-"+name), literal(k.Key)),
+					ident(table), ident(name), literal(name), literal("-"+name), literal(k.Key)),
 			})
 		}
 	}

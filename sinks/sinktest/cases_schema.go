@@ -102,11 +102,11 @@ func testRenamed(h *harness) {
 	rows := []Row{{ID: "a", Refs: []Ref{{0, "x"}}}}
 	boxes := read{scope: scopeOf(c, accountA, west), rows: []Row{{ID: "x"}}}
 	h.reads(kinds(k, c), read{scope: s, rows: rows}, boxes)
-	renamed := redefine(k, "1")
+	renamed := redefine(k, "1", column("weight", schema.Float64))
 	renamed.Name, renamed.Renamed = "aws_test_server", []string{"aws_test_host"}
 	s.Kind = renamed.Name
 	h.reads(kinds(renamed, c), read{scope: s, rows: rows}, boxes)
-	h.want("SELECT id, kind FROM aws_test_server", "a|aws_test_server")
+	h.want("SELECT id, kind, weight FROM aws_test_server", "a|aws_test_server|NULL")
 	h.want("SELECT id, kind FROM aws_test_host", "a|aws_test_server")
 	h.want("SELECT kind FROM resources WHERE id = 'a'", "aws_test_server")
 	h.want("SELECT from_kind FROM edges", "aws_test_server")
