@@ -2,16 +2,26 @@ package workflow
 
 import (
 	"context"
+	"slices"
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 )
 
+// SelectKinds are the kinds that a configuration selects.
+func SelectKinds(c *Config, cat *catalog.Catalogue) ([]*catalog.Entry, error) {
+	entries, err := cat.Select(c.Kinds.Only, c.Kinds.Skip)
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	return entries, nil
+}
+
 // PlanSchema says what a sync and ApplySchema would change in a sink: for the
-// kinds that the configuration selects and those that the sink has.
-func PlanSchema(ctx context.Context, s sinks.Sink, c *Config, cat *catalog.Catalogue) ([]sinks.SchemaChange, error) {
-	kinds, err := schemaKinds(ctx, s, c, cat)
+// kinds that are selected and those that the sink has.
+func PlanSchema(ctx context.Context, s sinks.Sink, cat *catalog.Catalogue, selected []*catalog.Entry) ([]sinks.SchemaChange, error) {
+	kinds, err := schemaKinds(ctx, s, cat, selected)
 	if err != nil {
 		return nil, err
 	}
@@ -20,8 +30,8 @@ func PlanSchema(ctx context.Context, s sinks.Sink, c *Config, cat *catalog.Catal
 
 // ApplySchema makes the additive changes of PlanSchema, and with drop those
 // that drop, and returns what it did.
-func ApplySchema(ctx context.Context, s sinks.Sink, c *Config, cat *catalog.Catalogue, drop bool) ([]sinks.SchemaChange, error) {
-	kinds, err := schemaKinds(ctx, s, c, cat)
+func ApplySchema(ctx context.Context, s sinks.Sink, cat *catalog.Catalogue, selected []*catalog.Entry, drop bool) ([]sinks.SchemaChange, error) {
+	kinds, err := schemaKinds(ctx, s, cat, selected)
 	if err != nil {
 		return nil, err
 	}
@@ -31,14 +41,10 @@ func ApplySchema(ctx context.Context, s sinks.Sink, c *Config, cat *catalog.Cata
 // schemaKinds are all kinds of the catalogue but those that are neither
 // selected nor in the sink: their tables are not made, and the others' are not
 // taken for left over.
-func schemaKinds(ctx context.Context, s sinks.Sink, c *Config, cat *catalog.Catalogue) ([]*schema.Kind, error) {
-	entries, err := cat.Select(c.Kinds.Only, c.Kinds.Skip)
-	if err != nil {
-		return nil, &ConfigError{err}
-	}
-	selected := map[string]bool{}
-	for _, k := range catalog.Kinds(entries) {
-		selected[k.Name] = true
+func schemaKinds(ctx context.Context, s sinks.Sink, cat *catalog.Catalogue, selected []*catalog.Entry) ([]*schema.Kind, error) {
+	wanted := map[string]bool{}
+	for _, k := range catalog.Kinds(selected) {
+		wanted[k.Name] = true
 	}
 	all := catalog.Kinds(cat.Entries())
 	changes, err := s.PlanSchema(ctx, all)
@@ -46,16 +52,10 @@ func schemaKinds(ctx context.Context, s sinks.Sink, c *Config, cat *catalog.Cata
 		return nil, err
 	}
 	absent := map[string]bool{}
-	for _, ch := range changes {
-		if ch.Action == sinks.CreateTable || ch.Action == sinks.Conflict && ch.Column == "" {
-			absent[ch.Table] = true
+	for _, c := range changes {
+		if c.Action == sinks.CreateTable || c.Action == sinks.Conflict && c.Column == "" {
+			absent[c.Table] = true
 		}
 	}
-	var kinds []*schema.Kind
-	for _, k := range all {
-		if selected[k.Name] || !absent[k.Name] {
-			kinds = append(kinds, k)
-		}
-	}
-	return kinds, nil
+	return slices.DeleteFunc(all, func(k *schema.Kind) bool { return !wanted[k.Name] && absent[k.Name] }), nil
 }

@@ -99,15 +99,20 @@ func (d *doctor) examine(s *selection, t *targets) {
 		d.bad("catalogue", "%v", err)
 		return
 	}
+	selected, err := workflow.SelectKinds(c, cat)
+	if err != nil {
+		d.bad("configuration", "%v", err)
+		return
+	}
 	d.ok("catalogue", "%s", term.Plural(int64(len(cat.Entries())), "kind", "kinds"))
 	for _, url := range c.Sinks {
-		d.sink(ctx, url, c, cat)
+		d.sink(ctx, url, c, cat, selected)
 	}
 	d.clouds(ctx, c, cat, s)
 }
 
 // sink says whether a sync into a sink would work.
-func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config, cat *catalog.Catalogue) {
+func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config, cat *catalog.Catalogue, selected []*catalog.Entry) {
 	name := shortURL(workflow.ShowURL(url))
 	show := func(l sinks.Level, format string, args ...any) {
 		text := name + ": " + fmt.Sprintf(format, args...)
@@ -140,7 +145,7 @@ func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config, cat *
 	if worst == sinks.Problem {
 		return
 	}
-	changes, err := workflow.PlanSchema(ctx, s, c, cat)
+	changes, err := workflow.PlanSchema(ctx, s, cat, selected)
 	var locked *sinks.LockedError
 	n := tally(shown(changes))
 	switch {

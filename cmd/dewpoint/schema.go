@@ -61,7 +61,7 @@ conflict included, and with 0 when there is nothing.`,
   $ dewpoint schema plan --to duckdb:estate.duckdb --sql
   $ dewpoint schema plan --output json`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return a.schema(&f, workflow.PlanSchema, false) },
+		RunE: func(*cobra.Command, []string) error { return a.schema(&f, false) },
 	}
 	f.flags(cmd)
 	cmd.Flags().BoolVar(&f.exitCode, "exit-code", false, "end with 3 when there is something to do")
@@ -79,12 +79,7 @@ are added. What has left the catalogue is dropped, with its values, only with
 		Example: `  $ dewpoint schema apply
   $ dewpoint schema apply --allow-drop`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			apply := func(ctx context.Context, s sinks.Sink, c *workflow.Config, cat *catalog.Catalogue) ([]sinks.SchemaChange, error) {
-				return workflow.ApplySchema(ctx, s, c, cat, f.allowDrop)
-			}
-			return a.schema(&f, apply, true)
-		},
+		RunE: func(*cobra.Command, []string) error { return a.schema(&f, true) },
 	}
 	f.flags(cmd)
 	cmd.Flags().BoolVar(&f.allowDrop, "allow-drop", false, "drop tables and columns that left the catalogue")
@@ -92,7 +87,7 @@ are added. What has left the catalogue is dropped, with its values, only with
 }
 
 // schema plans or applies in each sink; one that fails leaves the others alone.
-func (a *app) schema(f *schemaFlags, do func(context.Context, sinks.Sink, *workflow.Config, *catalog.Catalogue) ([]sinks.SchemaChange, error), apply bool) (err error) {
+func (a *app) schema(f *schemaFlags, apply bool) (err error) {
 	if err := oneOf("--output", f.output, schemaFormats); err != nil {
 		return err
 	}
@@ -112,6 +107,10 @@ func (a *app) schema(f *schemaFlags, do func(context.Context, sinks.Sink, *workf
 	if err != nil {
 		return err
 	}
+	selected, err := workflow.SelectKinds(c, cat)
+	if err != nil {
+		return err
+	}
 	open, unopened, err := workflow.OpenSinks(ctx, c)
 	if err != nil {
 		return err
@@ -124,11 +123,11 @@ func (a *app) schema(f *schemaFlags, do func(context.Context, sinks.Sink, *workf
 	}
 	for _, s := range open {
 		r := sinkChanges{Sink: shortURL(s.URL())}
-		changes, err := do(ctx, s, c, cat)
-		r.Changes = shown(changes)
+		found, err := changes(ctx, s, cat, selected, f, apply)
+		r.Changes = shown(found)
 		if err == nil && apply {
-			changes, err = workflow.PlanSchema(ctx, s, c, cat)
-			r.Left = shown(changes)
+			found, err = workflow.PlanSchema(ctx, s, cat, selected)
+			r.Left = shown(found)
 		}
 		if err != nil {
 			r.Error = err.Error()
@@ -141,6 +140,13 @@ func (a *app) schema(f *schemaFlags, do func(context.Context, sinks.Sink, *workf
 		return err
 	}
 	return schemaOutcome(all, failed, len(c.Sinks), f)
+}
+
+func changes(ctx context.Context, s sinks.Sink, cat *catalog.Catalogue, selected []*catalog.Entry, f *schemaFlags, apply bool) ([]sinks.SchemaChange, error) {
+	if apply {
+		return workflow.ApplySchema(ctx, s, cat, selected, f.allowDrop)
+	}
+	return workflow.PlanSchema(ctx, s, cat, selected)
 }
 
 // schemaOutcome is the exit code: 1 where no sink could be looked at, 3 where
