@@ -3,9 +3,8 @@ package objects
 import (
 	"context"
 	"errors"
-	"time"
 )
 
-func openGCS(context.Context, location, time.Duration) (Store, error) {
+func openGCS(context.Context, location, patience) (Store, error) {
 	return nil, errors.New("objects: gs: is not built in")
 }

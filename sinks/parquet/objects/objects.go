@@ -107,6 +107,10 @@ func Unknown(err error) bool {
 // parameter endpoint or STORAGE_EMULATOR_HOST; behind the latter no
 // credentials are sent.
 func Open(ctx context.Context, rawURL string) (Store, error) {
+	return openURL(ctx, rawURL, patient())
+}
+
+func openURL(ctx context.Context, rawURL string, p patience) (Store, error) {
 	scheme, rest, found := strings.Cut(rawURL, ":")
 	if !found || len(scheme) == 1 || strings.ContainsAny(scheme, "/.") {
 		scheme, rest = "file", rawURL
@@ -119,13 +123,13 @@ func Open(ctx context.Context, rawURL string) (Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		return openS3(ctx, l, stallTimeout)
+		return openS3(ctx, l, p)
 	case "gs":
 		l, err := parseLocation(rawURL, "endpoint")
 		if err != nil {
 			return nil, err
 		}
-		return openGCS(ctx, l, stallTimeout)
+		return openGCS(ctx, l, p)
 	}
 	return nil, fmt.Errorf("objects: %s: is not known: name a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX", scheme)
 }

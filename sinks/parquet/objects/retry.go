@@ -15,15 +15,17 @@ import (
 	"time"
 )
 
-const (
-	// maxAttempts is how often a request is sent before it is given up, after
-	// about a minute.
-	maxAttempts = 13
-	// cleanupTimeout bounds what is done after a failure or a cancellation.
-	cleanupTimeout = 30 * time.Second
-	// stallTimeout is how long a connection may stand still.
-	stallTimeout = 60 * time.Second
-)
+// patience says how much a server is forgiven.
+type patience struct {
+	attempts int           // of one request
+	stall    time.Duration // that a connection may stand still
+}
+
+// patient gives an overloaded server about a minute.
+func patient() patience { return patience{attempts: 13, stall: 60 * time.Second} }
+
+// cleanupTimeout bounds what is done after a failure or a cancellation.
+const cleanupTimeout = 30 * time.Second
 
 // backoff is the wait after a failed attempt, which counts from 0.
 func backoff(attempt int) time.Duration {
@@ -33,8 +35,8 @@ func backoff(attempt int) time.Duration {
 
 // again waits before the next attempt. It returns the error where another
 // attempt is no use or was the last one; attempt counts from 1.
-func again(ctx context.Context, attempt int, err error) error {
-	if attempt >= maxAttempts || !passing(err) {
+func (p patience) again(ctx context.Context, attempt int, err error) error {
+	if attempt >= p.attempts || !passing(err) {
 		return err
 	}
 	select {

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/logging"
 )
 
 // bucket is a prefix of a bucket of S3 or of a server with its protocol.
@@ -29,6 +30,7 @@ import (
 type bucket struct {
 	l      location
 	client *s3.Client
+	p      patience
 	// custom says that the endpoint is not Amazon's.
 	custom bool
 	// uploads bounds the parts that are under way.
@@ -44,13 +46,14 @@ const (
 	writtenBy = "dewpoint-write"
 )
 
-func openS3(ctx context.Context, l location, stall time.Duration) (Store, error) {
+func openS3(ctx context.Context, l location, p patience) (Store, error) {
 	opts := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(newS3Transport(stall)),
-		config.WithRetryer(newRetryer),
+		config.WithLogger(logging.Nop{}),
+		config.WithHTTPClient(newS3Transport(p.stall)),
+		config.WithRetryer(func() aws.Retryer { return newRetryer(p.attempts) }),
 	}
-	if p := l.params.Get("profile"); p != "" {
-		opts = append(opts, config.WithSharedConfigProfile(p))
+	if profile := l.params.Get("profile"); profile != "" {
+		opts = append(opts, config.WithSharedConfigProfile(profile))
 	}
 	if r := l.params.Get("region"); r != "" {
 		opts = append(opts, config.WithRegion(r))
@@ -70,7 +73,7 @@ func openS3(ctx context.Context, l location, stall time.Duration) (Store, error)
 		}
 		return nil, fmt.Errorf("objects: %s: %w", l, err)
 	}
-	b := &bucket{l: l, uploads: make(chan struct{}, uploads)}
+	b := &bucket{l: l, p: p, uploads: make(chan struct{}, uploads)}
 	b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if e := l.params.Get("endpoint"); e != "" {
 			o.BaseEndpoint = &e
@@ -95,9 +98,9 @@ func orDefault(s, def string) string {
 
 // newRetryer tries for about a minute. Waits are short at first, for what asks
 // to slow down has seldom a long reason.
-func newRetryer() aws.Retryer {
+func newRetryer(attempts int) aws.Retryer {
 	r := retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = maxAttempts
+		o.MaxAttempts = attempts
 		o.RateLimiter = ratelimit.None
 		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
 			return backoff(attempt), nil
@@ -149,7 +152,7 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, Info, error) {
 		if err == nil {
 			return data, Info{Key: key, Size: int64(len(data)), Tag: aws.ToString(out.ETag), ModifiedAt: aws.ToTime(out.LastModified)}, nil
 		}
-		if err := again(ctx, attempt, err); err != nil {
+		if err := b.p.again(ctx, attempt, err); err != nil {
 			return nil, Info{}, b.fail("read", key, err)
 		}
 	}
@@ -189,7 +192,7 @@ func (b *bucket) Open(ctx context.Context, key string) (*Reader, error) {
 		return nil, err
 	}
 	return newReader(info, &ranges{ctx: ctx, size: info.Size, get: get, again: func(ctx context.Context, attempt int, err error) error {
-		return b.fail("read", key, again(ctx, attempt, err))
+		return b.fail("read", key, b.p.again(ctx, attempt, err))
 	}}), nil
 }
 
@@ -348,7 +351,7 @@ func (b *bucket) Delete(ctx context.Context, keys ...string) error {
 		}
 		e := out.Errors[0]
 		err = &keyError{code: aws.ToString(e.Code), message: aws.ToString(e.Message)}
-		if err := again(ctx, attempt, err); err != nil {
+		if err := b.p.again(ctx, attempt, err); err != nil {
 			return b.fail("delete", strings.TrimPrefix(aws.ToString(e.Key), b.l.prefix), err)
 		}
 		attempt++

@@ -54,7 +54,7 @@ func (b *bucket) fail(op, key string, err error) error {
 			region = "REGION"
 		}
 		return fmt.Errorf("%s: the bucket is in another region than %s: add ?region=%s to the URL, or set AWS_REGION", where, b.client.Options().Region, region)
-	case status == http.StatusNotFound && code != "NoSuchUpload":
+	case code == "NoSuchKey" || code == "NotFound" || status == http.StatusNotFound && code == "":
 		return fmt.Errorf("%s: %w", where, fs.ErrNotExist)
 	case status == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s: %w", where, ErrChanged)
@@ -70,7 +70,7 @@ func (b *bucket) fail(op, key string, err error) error {
 		return fmt.Errorf("%s: AccessDenied: allow s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload on arn:aws:s3:::%s/%s* and s3:ListBucket, s3:ListBucketMultipartUploads on the bucket%s",
 			where, b.l.bucket, b.l.prefix, requestID(err))
 	case status == http.StatusServiceUnavailable || code == "SlowDown":
-		return fmt.Errorf("%s: %s after %d attempts: the server is overloaded: try again later%s", where, orDefault(code, "503"), maxAttempts, requestID(err))
+		return fmt.Errorf("%s: %s after %d attempts: the server is overloaded: try again later%s", where, orDefault(code, "503"), b.p.attempts, requestID(err))
 	case code != "":
 		return fmt.Errorf("%s: %s: %s%s", where, code, text, requestID(err))
 	case strings.Contains(err.Error(), "get identity: get credentials"):
@@ -102,11 +102,8 @@ func regionOf(err error, text string) string {
 			return region
 		}
 	}
-	if _, rest, ok := strings.Cut(text, "expecting '"); ok {
-		region, _, _ := strings.Cut(rest, "'")
-		return region
-	}
-	return ""
+	_, rest, _ := strings.Cut(text, "expecting ")
+	return strings.Trim(rest, `'"`)
 }
 
 func requestID(err error) string {

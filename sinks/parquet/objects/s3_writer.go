@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // bucketWriter collects parts and uploads them while the next one is written.
@@ -86,9 +88,13 @@ func (w *bucketWriter) send() error {
 			Metadata: map[string]string{writtenBy: w.id},
 		})
 		if err != nil {
+			w.abortUnknown()
 			return w.b.fail("write", w.key, err)
 		}
 		w.upload = aws.ToString(out.UploadId)
+		if attempts(out.ResultMetadata) > 1 {
+			w.abortUnknown()
+		}
 	}
 	if w.parts++; w.parts > maxParts {
 		return fmt.Errorf("write %s: it is larger than %d parts of %d bytes", w.b.name(w.key), maxParts, partSize)
@@ -198,6 +204,32 @@ func (w *bucketWriter) Abort() {
 		// What cannot be aborted now is left to Sweep.
 		_ = w.b.abort(ctx, *w.b.object(w.key), w.upload)
 	}
+}
+
+// abortUnknown aborts uploads of the key that are not the writer's: those begun
+// by requests whose answers were lost.
+func (w *bucketWriter) abortUnknown() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), cleanupTimeout)
+	defer cancel()
+	object := w.b.object(w.key)
+	pages := s3.NewListMultipartUploadsPaginator(w.b.client, &s3.ListMultipartUploadsInput{Bucket: &w.b.l.bucket, Prefix: object})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return // left to Sweep
+		}
+		for _, u := range page.Uploads {
+			if id := aws.ToString(u.UploadId); aws.ToString(u.Key) == *object && id != w.upload {
+				_ = w.b.abort(ctx, *object, id)
+			}
+		}
+	}
+}
+
+// attempts returns how often a request was sent.
+func attempts(m middleware.Metadata) int {
+	r, _ := retry.GetAttemptResults(m)
+	return len(r.Results)
 }
 
 // abort ends a multipart upload and makes sure that no part is left, as may

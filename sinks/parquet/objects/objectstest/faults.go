@@ -43,6 +43,7 @@ func StartFaults(t testing.TB, endpoint string) *Faults {
 		t.Fatal(err)
 	}
 	f := &Faults{}
+	ended := make(chan struct{})
 	f.Set(func(int64, *http.Request) Fault { return None })
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -84,7 +85,12 @@ func StartFaults(t testing.TB, endpoint string) *Faults {
 			}
 			reset(w)
 		case Hang:
-			<-r.Context().Done()
+			// The end of a connection is noticed behind the body only.
+			_, _ = io.Copy(io.Discard, r.Body)
+			select {
+			case <-r.Context().Done():
+			case <-ended:
+			}
 		case Moved:
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("X-Amz-Bucket-Region", "ap-south-2")
@@ -95,7 +101,10 @@ func StartFaults(t testing.TB, endpoint string) *Faults {
 			}
 		}
 	}))
-	t.Cleanup(srv.Close)
+	t.Cleanup(func() {
+		close(ended)
+		srv.Close()
+	})
 	f.Endpoint = srv.URL
 	return f
 }
