@@ -103,8 +103,10 @@ func testPlanDrops(h *harness) {
 	k, b, c := host(), box(), cluster()
 	reads := []read{
 		{scope: scopeOf(k, accountA, west), rows: []Row{Row{ID: "h", Refs: []Ref{{0, "x"}}}.With("box", "x").With("size", int64(1))}},
-		{scope: scopeOf(b, accountA, west), rows: []Row{{ID: "x"}, {ID: "y"}}}, {scope: scopeOf(b, accountB, west), rows: []Row{{ID: "y", Account: accountA}}},
-		{scope: scopeOf(b, accountA, east), state: schema.Denied}, {scope: scopeOf(c, accountA, west), rows: []Row{{ID: "c"}}},
+		{scope: scopeOf(b, accountA, west), rows: []Row{{ID: "x"}, {ID: "y"}}},
+		{scope: scopeOf(b, accountB, west), rows: []Row{{ID: "y", Account: accountA}}},
+		{scope: scopeOf(b, accountA, east), state: schema.Denied},
+		{scope: scopeOf(c, accountA, west), rows: []Row{{ID: "c"}}},
 	}
 	h.reads(kinds(k, b, c), reads...)
 	reads[1].rows = []Row{Row{ID: "x"}.With("size", int64(5)), {ID: "y"}}

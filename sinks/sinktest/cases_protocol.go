@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -18,6 +19,10 @@ var protocolCases = []testCase{
 	{"CancelledCommitLeavesTheOldState", testCancelled},
 	{"WritesAreConcurrent", testConcurrent},
 	{"SecondSyncIsRefused", testSecondSync},
+	{"TwoSyncsAtOnce", testTwoAtOnce},
+	{"EndedSyncTakesNothing", testEnded},
+	{"ScopeReportedTwice", testScopeTwice},
+	{"SinksFollowEachOther", testFollow},
 	{"ManyScopes", testManyScopes},
 	{"KilledAtEveryStep", testKilled},
 }
@@ -154,6 +159,110 @@ func testSecondSync(h *harness) {
 	if err := second.Rollback(h.Context()); err != nil {
 		h.Fatal(err)
 	}
+}
+
+// testTwoAtOnce lets syncs of several sinks run into each other: each is either
+// refused or whole.
+func testTwoAtOnce(h *harness) {
+	k := box()
+	s := scopeOf(k, accountA, west)
+	h.reads(kinds(k), read{scope: s, rows: []Row{{ID: "begin"}}})
+	const sinksAtOnce, rounds = 3, 3
+	done := make([][]string, sinksAtOnce)
+	var number atomic.Int64 // of the sync, the first is over
+	number.Store(1)
+	var wg sync.WaitGroup
+	for i := range sinksAtOnce {
+		other, err := h.target.Open()
+		if err != nil {
+			h.Fatal(err)
+		}
+		defer other.Close()
+		wg.Go(func() {
+			for n := range rounds {
+				id := fmt.Sprintf("%d-%d", i, n)
+				nth := int(number.Add(1))
+				at := syncTime(nth)
+				r := run{kinds: kinds(k), reads: []read{{scope: s, rows: []Row{{ID: id}}, pages: [][]Row{{{ID: id + "-too"}}}}}}
+				tx, err := other.Begin(h.Context(), sinks.Sync{ID: uuidV7(at, nth), StartedAt: at, Version: "1.0.0", Kinds: r.kinds})
+				var locked *sinks.LockedError
+				if errors.As(err, &locked) {
+					continue
+				}
+				if err == nil {
+					err = r.write(h.Context(), tx)
+				}
+				if err == nil {
+					_, err = tx.Commit(h.Context(), sinks.Outcome{FinishedAt: at})
+				}
+				if err != nil {
+					h.Errorf("sync %s: %v", id, err)
+					return
+				}
+				done[i] = append(done[i], id)
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, ids := range done {
+		total += len(ids)
+	}
+	if total == 0 {
+		h.Fatal("of several syncs at once, none was committed")
+	}
+	h.want(count("syncs"), fmt.Sprint(total+1))
+	h.want("SELECT count(*), count(DISTINCT _sync_id) FROM aws_test_box", "2|1")
+	h.want("SELECT count(*), count(DISTINCT _sync_id) FROM resources", "2|1")
+	h.want(count("resource_history"), fmt.Sprint(2*total-1))
+}
+
+func testEnded(h *harness) {
+	k := box()
+	s := scopeOf(k, accountA, west)
+	for _, end := range []func(tx sinks.Tx) error{
+		func(tx sinks.Tx) error { _, err := tx.Commit(h.Context(), sinks.Outcome{}); return err },
+		func(tx sinks.Tx) error { return tx.Rollback(h.Context()) },
+	} {
+		r := run{kinds: kinds(k), reads: []read{{scope: s, rows: []Row{{ID: "a"}}}}}
+		tx, _ := h.begin(r)
+		h.write(tx, r)
+		if err := end(tx); err != nil {
+			h.Fatal(err)
+		}
+		if err := tx.Write(h.Context(), Batch(k, s, Row{ID: "late"})); err == nil {
+			h.Error("a sync that has ended takes a batch")
+		}
+		if _, err := tx.Commit(h.Context(), sinks.Outcome{}); err == nil {
+			h.Error("a sync that has ended commits")
+		}
+		if err := tx.Rollback(h.Context()); err != nil {
+			h.Errorf("rollback after the end: %v", err)
+		}
+	}
+	h.want("SELECT id FROM aws_test_box", "a")
+	h.want(count("syncs"), "1")
+}
+
+func testScopeTwice(h *harness) {
+	k := box()
+	s := scopeOf(k, accountA, west)
+	h.reads(kinds(k), read{scope: s, rows: []Row{{ID: "a"}}}, read{scope: s, rows: []Row{{ID: "b"}}})
+	h.reads(kinds(k), read{scope: s, rows: []Row{{ID: "a"}}}, read{scope: s, state: schema.Failed})
+	h.want("SELECT id FROM aws_test_box", "a", "b")
+	h.reads(kinds(k), read{scope: s, rows: []Row{{ID: "a"}}}, read{scope: s})
+	h.want("SELECT id FROM aws_test_box", "a")
+}
+
+// testFollow syncs by a sink opened anew each time.
+func testFollow(h *harness) {
+	k := box()
+	for i := range 3 {
+		h.open()
+		h.reads(kinds(k), read{scope: scopeOf(k, accountA, west), rows: []Row{Row{ID: "a"}.With("size", int64(i)), {ID: fmt.Sprint(i)}}})
+	}
+	h.want("SELECT id, size FROM aws_test_box", "2|NULL", "a|2")
+	h.want(count("resource_history"), "4")
 }
 
 // testManyScopes reads many small scopes, then the same again, then with one

@@ -145,8 +145,10 @@ func testBatchDuplicates(h *harness) {
 	k := box()
 	s := scopeOf(k, accountA, west)
 	rows := []Row{
-		Row{ID: "a"}.With("size", int64(1)), Row{ID: "b"}.With("size", int64(1)), Row{ID: "a"}.With("size", int64(2)), {ID: "c"},
-		{ID: "c"}, Row{ID: "a"}.With("size", int64(3)), Row{ID: "b"}.With("size", int64(1)),
+		Row{ID: "a"}.With("size", int64(1)), Row{ID: "b"}.With("size", int64(1)), Row{ID: "a"}.With("size", int64(2)),
+		{ID: "c"},
+		{ID: "c"},
+		Row{ID: "a"}.With("size", int64(3)), Row{ID: "b"}.With("size", int64(1)),
 	}
 	sum := h.reads(kinds(k), read{scope: s, rows: rows})
 	h.kindSum(sum, k.Name, sinks.KindSummary{Rows: 3, New: 3})

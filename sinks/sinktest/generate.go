@@ -16,11 +16,11 @@ import (
 // It is the load of the benchmarks and of the tests with many rows.
 type Synthetic struct {
 	Kind *schema.Kind
-	// Version is mixed into every value of one column and into the hash:
+	// Version is mixed into every value of two columns and into the hash:
 	// another version is an estate in which every row changed.
 	Version int
-	// Count is mixed into the same column's values, but not into the hash: it
-	// is for a kind whose first own column is volatile.
+	// Count is mixed into the values of the first of them, but not into the
+	// hash: it is for a kind whose first own column is volatile.
 	Count int
 	// Edges is the number of references of each row.
 	Edges int
@@ -99,9 +99,12 @@ func (g *Synthetic) rows(scope schema.Scope, from, to int) arrow.RecordBatch {
 // value appends the value of the kind's i-th own column; every seventh is NULL.
 func (g *Synthetic) value(b array.Builder, t schema.Type, i int, r uint64, text func(string, uint64) string) {
 	v := mix(r + uint64(i))
-	if i == 0 {
+	switch {
+	case i == 0:
 		v += uint64(g.Version + g.Count)
-	} else if v%7 == 0 {
+	case i == 1:
+		v += uint64(g.Version)
+	case v%7 == 0:
 		b.AppendNull()
 		return
 	}
