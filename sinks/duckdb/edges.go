@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// edgesAtOnce is about how many edges are resolved at once.
-const edgesAtOnce = 500_000
-
 // applyEdges replaces the edges of changed rows, removes those of rows that
 // are gone and resolves: the new ones, and the old ones that what is new or
 // gone may decide otherwise.
@@ -30,11 +27,8 @@ func (m *commit) applyEdges(ctx context.Context) error {
 		return err
 	}
 	if staged+replaced > 0 {
-		parts := max(staged, replaced)/edgesAtOnce + 1
-		for part := range parts {
-			if err := m.replaceEdges(ctx, part, parts, replaced > 0); err != nil {
-				return fmt.Errorf("edges: %w", err)
-			}
+		if err := m.replaceEdges(ctx, replaced > 0); err != nil {
+			return fmt.Errorf("edges: %w", err)
 		}
 	}
 	if err := m.resolveOld(ctx); err != nil {
@@ -43,15 +37,10 @@ func (m *commit) applyEdges(ctx context.Context) error {
 	return nil
 }
 
-// replaceEdges enters the edges of a part of the rows that were entered. Edges
-// that stand already are not rewritten.
-func (m *commit) replaceEdges(ctx context.Context, part, parts int64, replaced bool) error {
-	in := func(id string) string {
-		if parts == 1 {
-			return "true"
-		}
-		return fmt.Sprintf("hash(%s) %% %d = %d", id, parts, part)
-	}
+// replaceEdges enters the edges of the rows that were entered, all at once: a
+// temporary table keeps its room until the transaction ends, so that parts
+// would take more memory. Edges that stand already are not rewritten.
+func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 	fresh := "EXISTS (FROM applied a WHERE a.kind = e.kind AND a.pos = e.pos)"
 	var whole []string
 	for i, w := range m.whole {
@@ -73,14 +62,14 @@ func (m *commit) replaceEdges(ctx context.Context, part, parts int64, replaced b
 	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE ne AS
 		SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope,
 			CASE WHEN NOT (contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
-		FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s AND %s`, distinct, in("e.from_id"), fresh)}
+		FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, distinct, fresh)}
 	if replaced {
 		queries = append(queries,
 			// A row with unread columns keeps its old edges: they may come from those.
-			fmt.Sprintf(`DELETE FROM edges e WHERE e.from_id IN (SELECT _id FROM applied WHERE NOT is_new AND NOT unread AND %s)
-				AND NOT EXISTS (FROM ne n WHERE n.from_id = e.from_id AND n.relation = e.relation AND n.to_ref = e.to_ref AND n.to_kind IN (e.to_kind, ''))`, in("_id")),
-			fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE kept AS SELECT from_id, relation, to_kind, to_ref FROM edges
-				WHERE from_id IN (SELECT _id FROM applied WHERE NOT is_new AND %s)`, in("_id")),
+			`DELETE FROM edges e WHERE e.from_id IN (SELECT _id FROM applied WHERE NOT is_new AND NOT unread)
+				AND NOT EXISTS (FROM ne n WHERE n.from_id = e.from_id AND n.relation = e.relation AND n.to_ref = e.to_ref AND n.to_kind IN (e.to_kind, ''))`,
+			`CREATE TEMP TABLE kept AS SELECT from_id, relation, to_kind, to_ref FROM edges
+				WHERE from_id IN (SELECT _id FROM applied WHERE NOT is_new)`,
 			`DELETE FROM ne n WHERE EXISTS (FROM kept k WHERE k.from_id = n.from_id AND k.relation = n.relation AND k.to_ref = n.to_ref AND n.to_kind IN (k.to_kind, ''))`)
 	}
 	for _, q := range queries {
