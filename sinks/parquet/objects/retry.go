@@ -11,6 +11,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/url"
 	"syscall"
 	"time"
 )
@@ -51,16 +53,33 @@ func (p patience) again(ctx context.Context, attempt int, err error) error {
 // the next time.
 func passing(err error) bool {
 	var key *keyError
+	var answer *answerError
 	var network net.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
 	case errors.As(err, &key):
 		return key.code == "InternalError" || key.code == "SlowDown" || key.code == "ServiceUnavailable"
+	case errors.As(err, &answer):
+		switch answer.status {
+		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			return true
+		}
+		return false
 	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, errBadBytes):
 		return true
 	}
 	return false
+}
+
+// withoutURL takes the URL from an error of a request: it may name a session.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // errBadBytes says that bytes were received that are not those stored.
