@@ -49,6 +49,9 @@ type Kind struct {
 	Rows, Read int64
 	// Unread says that a staged row has unread columns.
 	Unread bool
+	// Foreign is the number of readings by other scopes than the one that
+	// Known names.
+	Foreign int64
 
 	mu      sync.Mutex
 	pend    []arrow.RecordBatch
@@ -209,7 +212,9 @@ func (s *Stage) stageRows(k *Kind, b *schema.Batch) (func() error, error) {
 			if slot, ok := k.Known.find(idKey(id)); ok {
 				var foreign, again bool
 				whole, foreign, again = k.Known.compare(slot, hashKey(hash)^vol.Sum(i), ordinal, row.unread)
-				if !whole && !foreign {
+				if foreign {
+					k.Foreign++
+				} else if !whole {
 					continue // unchanged
 				}
 				if again {

@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dewpoint-data/dewpoint/sinks"
+)
+
+// lease is the right to sync. Its row holds who has it, until when by the
+// server's clock, and a token that grows with every holder: a commit checks
+// the token, so a sync that lost its lease cannot end.
+type lease struct {
+	sink  *Sink
+	token int64
+	// lost is closed when somebody else took the lease over.
+	lost chan struct{}
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// How long a lease is good for and how often it is renewed. A sync that is
+// killed on this host is found out at once, elsewhere when its lease ends.
+const (
+	leaseTime  = 60 * time.Second
+	leaseRenew = 15 * time.Second
+)
+
+const createLease = `CREATE TABLE IF NOT EXISTS dewpoint_lease (
+	id integer PRIMARY KEY CHECK (id = 1), token bigint NOT NULL, host text, pid bigint, process text, since timestamptz, expires_at timestamptz);
+COMMENT ON TABLE dewpoint_lease IS 'Who is syncing, and until when that is believed.';
+INSERT INTO dewpoint_lease (id, token) VALUES (1, 0) ON CONFLICT DO NOTHING`
+
+// acquire takes the lease. It waits for another holder as the options say.
+func (s *Sink) acquire(ctx context.Context, c *conn) (*lease, error) {
+	deadline := time.Now().Add(s.opts.LockTimeout)
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		l, err := s.tryAcquire(ctx, c)
+		var locked *sinks.LockedError
+		if !errors.As(err, &locked) || !time.Now().Before(deadline) {
+			return l, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+const leaseColumns = `host, pid, process, to_char(since, 'YYYY-MM-DD HH24:MI:SS "UTC"'), coalesce(expires_at > clock_timestamp(), false), token`
+
+func (s *Sink) tryAcquire(ctx context.Context, c *conn) (*lease, error) {
+	l := &lease{sink: s, lost: make(chan struct{}), done: make(chan struct{})}
+	err := c.transaction(ctx, func() error {
+		// A row that is locked is that of a sync in its commit.
+		row, err := c.texts(ctx, "SELECT "+leaseColumns+" FROM dewpoint_lease WHERE id = 1 FOR UPDATE SKIP LOCKED")
+		if err != nil {
+			return err
+		}
+		if len(row) == 0 {
+			if row, err = c.texts(ctx, "SELECT "+leaseColumns+" FROM dewpoint_lease WHERE id = 1"); err != nil {
+				return err
+			}
+			if len(row) == 0 {
+				return fmt.Errorf("the table dewpoint_lease has lost its row: INSERT INTO %s.dewpoint_lease (id, token) VALUES (1, 1)", ident(s.cfg.schema))
+			}
+			return &sinks.LockedError{URL: s.URL(), Holder: holder(row[0])}
+		}
+		if row[0][4] == "t" && !gone(row[0][1], row[0][2]) {
+			return &sinks.LockedError{URL: s.URL(), Holder: holder(row[0])}
+		}
+		host, _ := os.Hostname()
+		l.token, err = c.count(ctx, fmt.Sprintf(`UPDATE dewpoint_lease SET token = token + 1, host = %s, pid = %d, process = %s, since = clock_timestamp(), expires_at = clock_timestamp() + %s
+			WHERE id = 1 RETURNING token`, literal(host), os.Getpid(), literal(processOf(os.Getpid())), interval(leaseTime)))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	beat, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	go l.renew(beat)
+	return l, nil
+}
+
+func holder(row []string) string {
+	return fmt.Sprintf("process %s on host %s since %s", row[1], row[0], row[3])
+}
+
+func interval(d time.Duration) string {
+	return fmt.Sprintf("interval '%d milliseconds'", d.Milliseconds())
+}
+
+// renew keeps the lease until it is stopped.
+func (l *lease) renew(ctx context.Context) {
+	defer close(l.done)
+	tick := time.NewTicker(leaseRenew)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		// A beat that fails is made up for by the next, or found out by the
+		// commit.
+		if held, err := l.beat(ctx); err == nil && !held {
+			close(l.lost)
+			return
+		}
+	}
+}
+
+func (l *lease) beat(ctx context.Context) (held bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseRenew)
+	defer cancel()
+	c, err := l.sink.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer c.close()
+	n, err := c.affected(ctx, fmt.Sprintf("UPDATE %s.dewpoint_lease SET expires_at = clock_timestamp() + %s WHERE id = 1 AND token = %d",
+		ident(l.sink.cfg.schema), interval(leaseTime), l.token))
+	return n == 1, err
+}
+
+// rest ends the renewing: the commit holds the row's lock instead.
+func (l *lease) rest() {
+	l.stop()
+	<-l.done
+}
+
+var errLeaseLost = errors.New("another sync took over the lease, since this one did not renew it in time: nothing was changed: run it again")
+
+// hold locks the lease for the rest of the transaction.
+func (l *lease) hold(ctx context.Context, c *conn) error {
+	token, err := c.count(ctx, "SELECT token FROM dewpoint_lease WHERE id = 1 FOR UPDATE")
+	if code(err) == "40001" || err == nil && token != l.token {
+		return errLeaseLost
+	}
+	return err
+}
+
+// release gives the lease up, as far as the database is reached.
+func (l *lease) release(ctx context.Context) {
+	l.rest()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	c, err := l.sink.connect(ctx)
+	if err != nil {
+		return // it expires
+	}
+	defer c.close()
+	_ = c.exec(ctx, fmt.Sprintf("UPDATE %s.dewpoint_lease SET expires_at = NULL, host = NULL, pid = NULL, process = NULL, since = NULL WHERE id = 1 AND token = %d",
+		ident(l.sink.cfg.schema), l.token))
+}
+
+// processOf identifies a process of this host beyond its number: the boot, the
+// namespace of process numbers and when it started. It is empty where that
+// cannot be told.
+func processOf(pid int) string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	space, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return ""
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, os.ErrNotExist) {
+		return strings.TrimSpace(string(boot)) + " " + space + " none"
+	}
+	// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name in
+	// parentheses may hold anything; the start is the 20th field behind it.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if err != nil || len(fields) < 20 {
+		return ""
+	}
+	return strings.TrimSpace(string(boot)) + " " + space + " " + fields[19]
+}
+
+// gone says whether a holder's process certainly has ended: it is one of this
+// host and boot, and its number is free or another's.
+func gone(pid, process string) bool {
+	n, err := strconv.Atoi(pid)
+	if err != nil || process == "" {
+		return false
+	}
+	now := processOf(n)
+	i, j := strings.LastIndexByte(process, ' '), strings.LastIndexByte(now, ' ')
+	return i > 0 && j > 0 && process[:i] == now[:j] && process != now
+}

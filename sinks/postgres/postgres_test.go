@@ -1,0 +1,205 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
+	"github.com/dewpoint-data/dewpoint/sinks/sinktest"
+)
+
+func TestMain(m *testing.M) {
+	sinktest.Child(func(url string, at func(step string)) (sinks.Sink, error) {
+		s, err := Open(context.Background(), url, Options{})
+		if err != nil {
+			return nil, err
+		}
+		s.at = at
+		return s, nil
+	})
+	code := m.Run()
+	for _, s := range []*testServer{&shared, &local} {
+		if s.server != nil {
+			s.server.Stop()
+		}
+	}
+	os.Exit(code)
+}
+
+// testServer is started by the first test that asks for it.
+type testServer struct {
+	once    sync.Once
+	locale  string
+	server  *postgrestest.Server
+	err     error
+	schemas atomic.Int64
+}
+
+var (
+	shared = testServer{}
+	local  = testServer{locale: "C.UTF-8"}
+)
+
+func (s *testServer) get(t testing.TB) *postgrestest.Server {
+	t.Helper()
+	if os.Getenv("DEWPOINT_TEST_SKIP_SERVERS") == "1" {
+		t.Skip("DEWPOINT_TEST_SKIP_SERVERS is set")
+	}
+	s.once.Do(func() {
+		s.server, s.err = postgrestest.Start(postgrestest.Options{
+			Locale: s.locale, Settings: []string{"fsync = off", "full_page_writes = off", "max_locks_per_transaction = 128"},
+		})
+	})
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	return s.server
+}
+
+// url names a new schema.
+func (s *testServer) url(t testing.TB) string {
+	t.Helper()
+	return s.get(t).URL("postgres", fmt.Sprintf("schema=estate%d", s.schemas.Add(1)))
+}
+
+func TestConformance(t *testing.T) {
+	sinktest.Run(t, func(t *testing.T) sinktest.Target {
+		return newTarget(t, shared.url(t), Options{LockTimeout: 50 * time.Millisecond})
+	})
+}
+
+// TestConformanceWithoutHashes runs the suite as it is for kinds whose hashes
+// do not fit the budget.
+func TestConformanceWithoutHashes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the suite a second time")
+	}
+	sinktest.Run(t, func(t *testing.T) sinktest.Target {
+		return newTarget(t, shared.url(t), Options{LockTimeout: 50 * time.Millisecond, HashBudget: 1})
+	})
+}
+
+func newTarget(t *testing.T, url string, o Options) sinktest.Target {
+	return sinktest.Target{
+		Dialect: sinktest.Postgres,
+		Open:    func() (sinks.Sink, error) { return Open(t.Context(), url, o) },
+		Query:   func(q string) ([][]string, error) { return query(url, q) },
+		Exec: func(q string) error {
+			_, err := query(url, q)
+			return err
+		},
+		Ident: ident,
+		Place: url,
+	}
+}
+
+// query runs a statement as another program would, with search_path set.
+func query(url, q string) ([][]string, error) {
+	cfg, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	pc, err := pgx.ParseConfig("")
+	if err != nil {
+		return nil, err
+	}
+	pc.Config = *cfg.pg.Copy()
+	pc.RuntimeParams["search_path"] = cfg.schema
+	pc.RuntimeParams["timezone"] = "UTC"
+	pc.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	ctx := context.Background()
+	c, err := pgx.ConnectConfig(ctx, pc)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close(ctx)
+	r, err := c.Query(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var all [][]string
+	for r.Next() {
+		values, err := r.Values()
+		if err != nil {
+			return nil, err
+		}
+		row := make([]string, len(values))
+		for i, v := range values {
+			row[i] = text(v, r.FieldDescriptions()[i].DataTypeOID, r.RawValues()[i])
+		}
+		all = append(all, row)
+	}
+	return all, r.Err()
+}
+
+func text(v any, oid uint32, raw []byte) string {
+	switch {
+	case raw == nil:
+		return "NULL"
+	case oid == pgtype.JSONBOID:
+		return sinktest.CanonicalJSON(string(raw[1:]))
+	}
+	if n, ok := v.(pgtype.Numeric); ok {
+		s, err := n.Value()
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprint(s)
+	}
+	return sinktest.Text(v, "")
+}
+
+func newSink(t testing.TB, url string) *Sink {
+	t.Helper()
+	s, err := Open(t.Context(), url, Options{LockTimeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestURLs(t *testing.T) {
+	t.Setenv("PGPASSWORD", "s3cr3t")
+	for url, want := range map[string]string{
+		"postgres://u:s3cr3t@h:1234/db?schema=x":     "postgres://u@h:1234/db?schema=x",
+		"postgresql://u@h/db?sslmode=verify-full":    "postgresql://u@h/db",
+		"postgres:///db?host=/var/run/x&user=u":      "postgres:///db?host=%2Fvar%2Frun%2Fx&user=u",
+		"postgres://u:p%40s3cr3t@h1:1,h2:2/db":       "postgres://u@h1:1,h2:2/db",
+		"postgres://u@h/db?statement_timeout=5m":     "postgres://u@h/db",
+		"postgres://u@h/db?colour=red":               "!colour",
+		"postgres://u@h/db?schema=pg_x":              "!schema=pg_x",
+		"postgres://u@h/db?schema=Big":               "!schema=Big",
+		"postgres://u@h/db?statement_timeout=5":      "!statement_timeout=5",
+		"postgres://u@h/db?connections=0":            "!connections=0",
+		"postgres://u:s3cr3t@h/db?sslmode=sometimes": "!sslmode",
+		"postgres://u:s3cr3t%zz@h/db":                "!percent-encoded",
+		"mysql://u@h/db":                             "!scheme",
+	} {
+		s, err := Open(t.Context(), url, Options{})
+		if text, bad := strings.CutPrefix(want, "!"); bad {
+			var wrong *sinks.URLError
+			if !errors.As(err, &wrong) || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %v, want a *sinks.URLError with %q", url, err, text)
+			}
+			if err != nil && strings.Contains(err.Error(), "s3cr3t") {
+				t.Errorf("%s: %v tells the password", url, err)
+			}
+			continue
+		}
+		if err != nil || s.URL() != want {
+			t.Errorf("%s: %v, %v, want %s", url, s, err, want)
+		}
+	}
+}
