@@ -20,8 +20,9 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects/objectstest"
 )
 
-// testFaults breaks every third request in each way while a store is used.
-func testFaults(t *testing.T, endpoint string, through func(endpoint string) string) {
+// testFaults breaks every third request in each way while a store is used,
+// except for those that are spared.
+func testFaults(t *testing.T, endpoint string, through func(endpoint string) string, spare func(*http.Request) bool) {
 	for name, fault := range map[string]objectstest.Fault{
 		"SlowDown": objectstest.SlowDown, "Reset": objectstest.Reset, "Lost": objectstest.Lost, "Cut": objectstest.Cut, "Hang": objectstest.Hang,
 	} {
@@ -37,7 +38,13 @@ func testFaults(t *testing.T, endpoint string, through func(endpoint string) str
 				t.Fatal(err)
 			}
 			defer st.Close()
-			f.Set(objectstest.EveryThird(fault))
+			every := objectstest.EveryThird(fault)
+			f.Set(func(n int64, r *http.Request) objectstest.Fault {
+				if spare(r) {
+					return objectstest.None
+				}
+				return every(n, r)
+			})
 			useStore(t, st)
 			if n := f.Broken.Load(); n < 5 {
 				t.Errorf("only %d of %d requests were broken", n, f.Requests.Load())

@@ -92,24 +92,13 @@ func (g *gcs) Get(ctx context.Context, key string) ([]byte, Info, error) {
 	if err := checkKey(key); err != nil {
 		return nil, Info{}, err
 	}
-	for attempt := 1; ; attempt++ {
-		resp, err := g.do(ctx, request{method: http.MethodGet, url: g.object(key, "alt=media")})
-		if err != nil {
-			return nil, Info{}, g.fail("read", key, err)
-		}
-		data, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if want := hashOf(resp.Header); err == nil && want != "" && want != crc32c(data) {
-			err = errBadBytes
-		}
-		if err == nil {
-			modified, _ := http.ParseTime(resp.Header.Get("Last-Modified"))
-			return data, Info{Key: key, Size: int64(len(data)), Tag: resp.Header.Get("X-Goog-Generation"), ModifiedAt: modified}, nil
-		}
-		if err := g.p.again(ctx, attempt, err); err != nil {
-			return nil, Info{}, g.fail("read", key, err)
-		}
+	resp, err := g.do(ctx, request{method: http.MethodGet, url: g.object(key, "alt=media")})
+	if err != nil {
+		return nil, Info{}, g.fail("read", key, err)
 	}
+	data, err := io.ReadAll(resp.Body)
+	modified, _ := http.ParseTime(resp.Header.Get("Last-Modified"))
+	return data, Info{Key: key, Size: int64(len(data)), Tag: resp.Header.Get("X-Goog-Generation"), ModifiedAt: modified}, err
 }
 
 // hashOf returns the CRC32C of an answer, empty if it has none.
@@ -134,7 +123,6 @@ func (g *gcs) describe(ctx context.Context, key string) (resource, error) {
 }
 
 func decode(resp *http.Response) (resource, error) {
-	defer resp.Body.Close()
 	var r resource
 	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
 		return r, fmt.Errorf("the answer cannot be read: %w", err)
@@ -153,7 +141,7 @@ func (g *gcs) Open(ctx context.Context, key string) (*Reader, error) {
 	get := func(ctx context.Context, offset, n int64) (io.ReadCloser, error) {
 		resp, err := g.do(ctx, request{
 			method: http.MethodGet, url: g.object(key, "alt=media&generation="+r.Generation),
-			header: http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", offset, offset+n-1)}},
+			stream: true, header: http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", offset, offset+n-1)}},
 		})
 		if err == nil {
 			return resp.Body, nil
@@ -275,10 +263,7 @@ func (g *gcs) Remove(ctx context.Context, key, tag string) error {
 		return fmt.Errorf("remove %s: %w", g.name(key), ErrChanged)
 	}
 	if err == nil {
-		var resp *http.Response
-		if resp, err = g.do(ctx, request{method: http.MethodDelete, url: g.object(key, "ifGenerationMatch="+tag)}); err == nil {
-			resp.Body.Close()
-		}
+		_, err = g.do(ctx, request{method: http.MethodDelete, url: g.object(key, "ifGenerationMatch="+tag)})
 	}
 	if err = g.fail("remove", key, err); errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %w", ErrChanged, err)
@@ -299,7 +284,6 @@ func (g *gcs) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 			}
 			if err == nil {
 				err = json.NewDecoder(resp.Body).Decode(&page)
-				resp.Body.Close()
 			}
 			if err != nil {
 				if codeOf(err) == http.StatusNotFound {
@@ -331,10 +315,7 @@ func (g *gcs) Delete(ctx context.Context, keys ...string) error {
 	group.SetLimit(16)
 	for _, key := range keys {
 		group.Go(func() error {
-			resp, err := g.do(ctx, request{method: http.MethodDelete, url: g.object(key, "")})
-			if err == nil {
-				return resp.Body.Close()
-			}
+			_, err := g.do(ctx, request{method: http.MethodDelete, url: g.object(key, "")})
 			if err = g.fail("delete", key, err); errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}

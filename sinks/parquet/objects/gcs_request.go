@@ -63,6 +63,9 @@ type request struct {
 	body        []byte
 	// resume makes answers of 308 a success, as uploads in chunks have them.
 	resume bool
+	// stream leaves the body of the answer to the caller. Otherwise it is read
+	// before the request counts as answered.
+	stream bool
 }
 
 // answerError is an answer that is no success.
@@ -119,7 +122,16 @@ func (g *gcs) once(ctx context.Context, r request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode < 300 || r.resume && resp.StatusCode == http.StatusPermanentRedirect {
-		return resp, nil
+		if r.stream {
+			return resp, nil
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if want := hashOf(resp.Header); err == nil && want != "" && want != crc32c(text) {
+			err = errBadBytes
+		}
+		resp.Body = io.NopCloser(bytes.NewReader(text))
+		return resp, err
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -124,7 +123,6 @@ func (w *gcsWriter) begin() error {
 	if err != nil {
 		return err
 	}
-	resp.Body.Close()
 	if w.session = resp.Header.Get("Location"); w.session == "" {
 		return errors.New("the server began no upload")
 	}
@@ -164,6 +162,8 @@ func (w *gcsWriter) put(chunk []byte, offset int64, total string) error {
 			return fmt.Errorf("the server stored %d bytes of %d", stored, end)
 		case stored == at:
 			attempt++
+		default:
+			attempt = 1
 		}
 		at = stored
 	}
@@ -171,8 +171,6 @@ func (w *gcsWriter) put(chunk []byte, offset int64, total string) error {
 
 // storedEnd returns how many bytes of an upload are stored.
 func storedEnd(resp *http.Response) (int64, error) {
-	_, _ = io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
 	r := resp.Header.Get("Range")
 	if r == "" {
 		return 0, nil

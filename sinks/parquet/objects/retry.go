@@ -38,6 +38,9 @@ func backoff(attempt int) time.Duration {
 // again waits before the next attempt. It returns the error where another
 // attempt is no use or was the last one; attempt counts from 1.
 func (p patience) again(ctx context.Context, attempt int, err error) error {
+	if cerr := ctx.Err(); cerr != nil {
+		return cerr
+	}
 	if attempt >= p.attempts || !passing(err) {
 		return err
 	}
@@ -56,8 +59,6 @@ func passing(err error) bool {
 	var answer *answerError
 	var network net.Error
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return false
 	case errors.As(err, &key):
 		return key.code == "InternalError" || key.code == "SlowDown" || key.code == "ServiceUnavailable"
 	case errors.As(err, &answer):

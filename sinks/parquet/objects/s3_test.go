@@ -21,7 +21,7 @@ func TestS3(t *testing.T) {
 
 func TestS3Faults(t *testing.T) {
 	s3 := objectstest.StartS3(t)
-	t.Run("EveryThird", func(t *testing.T) { testFaults(t, s3.Endpoint, s3.Through) })
+	t.Run("EveryThird", func(t *testing.T) { testFaults(t, s3.Endpoint, s3.Through, func(*http.Request) bool { return false }) })
 	t.Run("Overload", func(t *testing.T) { testOverload(t, s3.Endpoint, s3.Through) })
 	t.Run("CancelledUpload", func(t *testing.T) { testCancelledUpload(t, s3.Endpoint, s3.Through) })
 	if n := s3.Uploads(t); n != 0 {
