@@ -3,6 +3,7 @@ package sinktest
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
@@ -18,6 +19,7 @@ var schemaCases = []testCase{
 	{"BaseViews", testBaseViews},
 	{"UserTablesAndViewsStay", testUserObjects},
 	{"ForeignTableIsRefused", testForeignTable},
+	{"ForeignOwnTableIsRefused", testForeignOwn},
 }
 
 // redefine returns a copy of a kind with another definition.
@@ -141,21 +143,54 @@ func testBaseViews(h *harness) {
 func testUserObjects(h *harness) {
 	k := box()
 	s := scopeOf(k, accountA, west)
-	h.reads(kinds(k), read{scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(1))}})
-	h.exec("CREATE TABLE tmp_mine (a int)", "INSERT INTO tmp_mine VALUES (1)",
+	h.reads(kinds(k, role()), read{scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(1))}})
+	h.exec("CREATE TABLE tmp_mine (a int)", "INSERT INTO tmp_mine VALUES (1)", "CREATE TABLE aws_test_mine (a int)",
 		"CREATE VIEW my_boxes AS SELECT id, size FROM aws_test_box",
-		"CREATE VIEW my_edges AS SELECT * FROM edges")
-	h.reads(kinds(redefine(k, "2", column("weight", schema.Float64))), read{scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(2)).With("weight", 1.0)}})
-	h.want("SELECT a FROM tmp_mine", "1")
-	h.want("SELECT id, size FROM my_boxes", "a|2")
-	h.want(count("my_edges"), "0")
+		"CREATE VIEW my_edges AS SELECT * FROM edges",
+		"CREATE VIEW my_resources AS SELECT r.id, b.size, r.tags FROM resources r JOIN aws_test_box b ON r._id = b._id")
+	more := redefine(k, "2", column("weight", schema.Float64))
+	h.plan(kinds(more), "add_column aws_test_box.weight", "drop_table aws_test_role")
+	h.reads(kinds(more), read{scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(2)).With("weight", 1.0)}})
+	stays := func(size string) {
+		h.Helper()
+		h.want("SELECT a FROM tmp_mine", "1")
+		h.want(count("aws_test_mine"), "0")
+		h.want("SELECT id, size FROM my_boxes", "a|"+size)
+		h.want("SELECT id, size FROM my_resources", "a|"+size)
+		h.want(count("my_edges"), "0")
+	}
+	stays("2")
+	renamed := redefine(more, "2")
+	renamed.Name, renamed.Renamed = "aws_test_crate", []string{k.Name}
+	s.Kind = renamed.Name
+	h.reads(kinds(renamed), read{scope: s, rows: []Row{Row{ID: "a"}.With("size", int64(3)).With("weight", 1.0)}})
+	stays("3")
+	h.apply(kinds(renamed), true, "drop_table aws_test_role")
+	stays("3")
+	h.plan(kinds(renamed))
 }
 
 func testForeignTable(h *harness) {
 	h.reads(kinds(role()))
 	h.exec("CREATE TABLE aws_test_box (a int)")
-	if _, _, err := h.tryBegin(run{kinds: kinds(box())}); err == nil {
-		h.Fatal("a user's table under the kind's name is taken for the kind's")
+	h.plan(kinds(role(), box()), "conflict aws_test_box")
+	if _, _, err := h.tryBegin(run{kinds: kinds(box())}); err == nil || !strings.Contains(err.Error(), "aws_test_box") {
+		h.Fatalf("begin: %v, want an error that names aws_test_box", err)
 	}
 	h.want(count("aws_test_box"), "0")
+}
+
+// testForeignOwn begins in a place that has a table of a user under the name
+// of one of dewpoint's own.
+func testForeignOwn(h *harness) {
+	h.exec("CREATE TABLE edges (a int)", "INSERT INTO edges VALUES (7)")
+	k := box()
+	h.plan(kinds(k), "conflict edges", "create_table aws_test_box")
+	if _, _, err := h.tryBegin(run{kinds: kinds(k)}); err == nil || !strings.Contains(err.Error(), "edges") {
+		h.Fatalf("begin: %v, want an error that names edges", err)
+	}
+	if _, err := h.sink.ApplySchema(h.Context(), kinds(k), true); err == nil || !strings.Contains(err.Error(), "edges") {
+		h.Fatalf("apply: %v, want an error that names edges", err)
+	}
+	h.want("SELECT a FROM edges", "7")
 }
