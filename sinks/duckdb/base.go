@@ -7,9 +7,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
-	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
@@ -99,40 +97,6 @@ func (b *base) table(k *schema.Kind) string {
 		return ""
 	}
 	return stored.name
-}
-
-// check says whether the kinds can be had by adding tables and columns.
-func (b *base) check(url string, kinds []*schema.Kind) error {
-	own, err := migrations.Load("duckdb")
-	if err != nil {
-		return err
-	}
-	if b.version > len(own) {
-		return fmt.Errorf("%s was written by a newer dewpoint (its tables are at version %d, this one knows %d): upgrade dewpoint", url, b.version, len(own))
-	}
-	if b.version == 0 {
-		for _, name := range ownTables {
-			if b.tables[name] != nil || b.views[name] {
-				return fmt.Errorf("%s has a table %s that is not dewpoint's: rename it, or name another file", url, name)
-			}
-		}
-	}
-	for _, k := range kinds {
-		name := b.table(k)
-		if name == "" {
-			if b.tables[k.Name] != nil || b.views[strings.ToLower(k.Name)] {
-				return fmt.Errorf("%s has a table or view %s that is not dewpoint's: rename it, or skip the kind", url, k.Name)
-			}
-			continue
-		}
-		for _, c := range k.TableColumns() {
-			have, ok := b.tables[name][c.Name]
-			if want := columnType(c.Type); ok && have != canonicalType(want) {
-				return &sinks.SchemaError{Kind: k.Name, Column: c.Name, Have: have, Want: want}
-			}
-		}
-	}
-	return nil
 }
 
 var ownTables = []string{

@@ -143,17 +143,16 @@ func (b *schemaState) changes(url string, kinds []*schema.Kind) ([]sinks.SchemaC
 	if err != nil {
 		return nil, err
 	}
-	var conflicts, drops []sinks.SchemaChange
+	conflicts := b.conflicts(kinds)
+	var drops []sinks.SchemaChange
 	have := map[string]bool{}
 	for _, k := range kinds {
 		have[k.Key] = true
 		for _, c := range b.kindChanges(k) {
-			switch c.Action {
-			case sinks.Conflict:
-				conflicts = append(conflicts, c)
-			case sinks.DropColumn:
+			switch {
+			case c.Action == sinks.DropColumn:
 				drops = append(drops, c)
-			default:
+			case c.Action.Additive():
 				all = append(all, c)
 			}
 		}
@@ -170,14 +169,39 @@ func (b *schemaState) changes(url string, kinds []*schema.Kind) ([]sinks.SchemaC
 			}
 		}
 	}
-	if b.version == 0 {
-		for _, name := range ownTables {
-			if b.tables[name] != nil || b.views[name] {
-				conflicts = append(conflicts, b.taken(name))
+	return slices.Concat(conflicts, all, drops), nil
+}
+
+// check says whether the kinds can be had by adding tables and columns.
+func (b *base) check(url string, kinds []*schema.Kind) error {
+	if _, err := b.migrations(url); err != nil {
+		return err
+	}
+	for _, c := range b.conflicts(kinds) {
+		if c.Column != "" {
+			return &sinks.SchemaError{Kind: c.Table, Column: c.Column, Have: c.Have, Want: c.Want}
+		}
+		return fmt.Errorf("%s: %s is %s: rename it (%s), or name another file", url, c.Table, c.Have, c.SQL)
+	}
+	return nil
+}
+
+// conflicts lists what is in the way of the kinds and of dewpoint's own tables.
+func (b *base) conflicts(kinds []*schema.Kind) []sinks.SchemaChange {
+	var all []sinks.SchemaChange
+	for _, name := range ownTables {
+		if b.version == 0 && (b.tables[name] != nil || b.views[name]) {
+			all = append(all, b.taken(name))
+		}
+	}
+	for _, k := range kinds {
+		for _, c := range b.kindChanges(k) {
+			if c.Action == sinks.Conflict {
+				all = append(all, c)
 			}
 		}
 	}
-	return slices.Concat(conflicts, all, drops), nil
+	return all
 }
 
 // migrations lists those of dewpoint's own tables that the file lacks.
