@@ -169,26 +169,38 @@ func testPlanDrops(h *harness) {
 }
 
 func testPlanConflicts(h *harness) {
-	k, c := box(), cluster()
+	k, fresh := box(), cluster()
 	h.reads(kinds(k), read{scope: scopeOf(k, accountA, west), rows: []Row{{ID: "a"}}})
 	other := redefine(k, "2", column("weight", schema.Float64))
 	other.Columns[1].Type = schema.JSON
 	want := []string{"conflict aws_test_box.color", "create_table aws_test_cluster", "add_column aws_test_box.weight"}
-	changes := h.plan(kinds(c, other), want...)
+	changes := h.plan(kinds(fresh, other), want...)
 	for _, c := range changes {
 		if c.Action == sinks.Conflict && (c.Have == "" || c.Want == "" || c.Action.Additive()) {
 			h.Errorf("the conflict is %+v", c)
 		}
 	}
 	for _, drop := range []bool{false, true} {
-		_, err := h.sink.ApplySchema(h.Context(), kinds(c, other), drop)
+		_, err := h.sink.ApplySchema(h.Context(), kinds(fresh, other), drop)
 		var refused *sinks.SchemaError
 		if !errors.As(err, &refused) || refused.Kind != k.Name || refused.Column != "color" {
 			h.Fatalf("apply: %v, want a *sinks.SchemaError of color", err)
 		}
 	}
-	h.plan(kinds(c, other), want...)
+	h.plan(kinds(fresh, other), want...)
 	h.want("SELECT id, color FROM aws_test_box", "a|NULL")
+	// The plan says what solves it, where that is a matter of SQL.
+	for _, c := range changes {
+		if c.Action != sinks.Conflict || c.SQL == "" {
+			continue
+		}
+		if err := h.target.Exec(c.SQL); err != nil {
+			h.Fatalf("%s: %v", c.SQL, err)
+		}
+		h.plan(kinds(fresh, other), "create_table aws_test_cluster", "add_column aws_test_box.color", "add_column aws_test_box.weight")
+		h.reads(kinds(fresh, other), read{scope: scopeOf(k, accountA, west), rows: []Row{Row{ID: "a"}.With("color", `{"r":1}`)}})
+		h.want("SELECT id, color FROM aws_test_box", `a|{"r":1}`)
+	}
 }
 
 // testTypeChanges refuses every change of a column's type, wider ones too.
