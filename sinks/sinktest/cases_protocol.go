@@ -23,6 +23,7 @@ var protocolCases = []testCase{
 	{"EndedSyncTakesNothing", testEnded},
 	{"ScopeReportedTwice", testScopeTwice},
 	{"SinksFollowEachOther", testFollow},
+	{"CheckChangesNothing", testCheck},
 	{"ManyScopes", testManyScopes},
 	{"KilledAtEveryStep", testKilled},
 }
@@ -305,4 +306,39 @@ func testManyScopes(h *harness) {
 	h.kindSum(sync(5, 7), g.Kind.Name, sinks.KindSummary{Rows: total - 1, Unchanged: total - 11, Gone: 1})
 	h.want(count("resources"), fmt.Sprint(total-1))
 	h.want("SELECT count(*) FROM scopes", fmt.Sprint(scopes))
+}
+
+// testCheck asks a sink whether a sync would work: before the first, after it,
+// and while another one runs.
+func testCheck(h *harness) {
+	checker, ok := h.sink.(sinks.Checker)
+	if !ok {
+		h.Skip("the sink has no Check")
+	}
+	check := func(most sinks.Level) {
+		h.Helper()
+		var worst sinks.Level
+		findings := checker.Check(h.Context())
+		for _, f := range findings {
+			worst = max(worst, f.Level)
+			if f.About == "" || f.Text == "" {
+				h.Errorf("%+v says nothing", f)
+			}
+		}
+		if len(findings) == 0 || worst != most {
+			h.Errorf("the findings are %+v, the worst should be a %s", findings, most)
+		}
+	}
+	k := box()
+	check(sinks.Fine)
+	h.plan(kinds(k), "create_table aws_test_box")
+	h.reads(kinds(k), read{scope: scopeOf(k, accountA, west), rows: []Row{{ID: "a"}}})
+	check(sinks.Fine)
+	tx, at := h.begin(run{kinds: kinds(k)})
+	check(sinks.Notice)
+	if _, err := tx.Commit(h.Context(), sinks.Outcome{FinishedAt: at}); err != nil {
+		h.Fatal(err)
+	}
+	check(sinks.Fine)
+	h.want(count("syncs"), "2")
 }
