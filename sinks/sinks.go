@@ -38,8 +38,7 @@ type Sink interface {
 type Sync struct {
 	ID        uuid.UUID // version 7
 	StartedAt time.Time
-	// Version is dewpoint's; a change of it alone makes history of change schema.
-	Version string
+	Version   string // dewpoint's
 	// Kinds are all kinds that the sync reads, whether rows come or not.
 	Kinds []*schema.Kind
 	// HistoryRetention ends history rows that are older; 0 keeps all.
