@@ -72,10 +72,11 @@ COMMENT ON TABLE metrics IS 'Time series of the metrics.';
 
 CREATE TABLE kinds (
     kind text COLLATE "C", key text COLLATE "C" PRIMARY KEY, definition text COLLATE "C", definition_since timestamptz,
-    columns jsonb, layout text COLLATE "C", parent text COLLATE "C", base jsonb, edges jsonb, names jsonb
+    columns jsonb, layout text COLLATE "C", parent text COLLATE "C", base jsonb, edges jsonb, names jsonb, maps text[]
 );
 COMMENT ON TABLE kinds IS 'The kinds that have a table and what it was made from.';
 COMMENT ON COLUMN kinds.columns IS 'When each column was added to the definition, or removed from it.';
+COMMENT ON COLUMN kinds.maps IS 'The columns of type jsonb that are maps of text.';
 COMMENT ON COLUMN kinds.names IS 'Names longer than 63 bytes, of the kind and its columns, and what they are here.';
 
 CREATE TABLE dewpoint_views (name text COLLATE "C" PRIMARY KEY, definition text);

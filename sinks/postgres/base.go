@@ -29,6 +29,8 @@ type base struct {
 	// views are all views, and what else is neither table nor index.
 	views   map[string]bool
 	indexes map[string]bool
+	// maps are the columns that are maps, by table.
+	maps map[string]map[string]bool
 	// made are the views that dewpoint made, with their definitions.
 	made map[string]string
 }
@@ -45,7 +47,7 @@ type storedKind struct {
 func readBase(ctx context.Context, c *conn) (base, error) {
 	b := base{
 		byKey: map[string]storedKind{}, tables: map[string]map[string]string{}, staged: map[string]map[string]string{},
-		views: map[string]bool{}, indexes: map[string]bool{}, made: map[string]string{},
+		views: map[string]bool{}, indexes: map[string]bool{}, maps: map[string]map[string]bool{}, made: map[string]string{},
 	}
 	cfg := c.sink.cfg
 	objects, err := c.texts(ctx, `SELECT n.nspname, c.relname, c.relkind, coalesce(a.attname, ''), coalesce(format_type(a.atttypid, a.atttypmod), '')
@@ -92,7 +94,7 @@ func (b *base) readKinds(ctx context.Context, c *conn) error {
 		b.lastSync = last[0][0]
 	}
 	kinds, err := c.texts(ctx, `SELECT kind, key, definition, layout, parent, base, edges,
-		(SELECT string_agg(k, chr(10)) FROM jsonb_object_keys(columns) k) FROM kinds`)
+		(SELECT string_agg(k, chr(10)) FROM jsonb_object_keys(columns) k), array_to_string(maps, chr(10)) FROM kinds`)
 	if err != nil {
 		return err
 	}
@@ -102,6 +104,10 @@ func (b *base) readKinds(ctx context.Context, c *conn) error {
 			k.columns = strings.Split(r[7], "\n")
 		}
 		b.byKey[k.key] = k
+		b.maps[k.name] = map[string]bool{}
+		for name := range strings.SplitSeq(r[8], "\n") {
+			b.maps[k.name][name] = true
+		}
 	}
 	views, err := c.texts(ctx, "SELECT name, definition FROM dewpoint_views")
 	if err != nil {
@@ -121,6 +127,26 @@ func (b *base) table(k *schema.Kind) string {
 		return ""
 	}
 	return stored.name
+}
+
+// columnType returns the type of a column as storedType spells it.
+func (b *base) columnType(table, column string) (string, bool) {
+	have, ok := b.tables[shorten(table)][shorten(column)]
+	if ok && b.maps[table][column] {
+		have = mapType
+	}
+	return have, ok
+}
+
+// mapType is how the type of a map is told from other JSON.
+const mapType = "jsonb of a map"
+
+// storedType is columnType, telling apart what Postgres does not.
+func storedType(t schema.Type) string {
+	if t == schema.TextMap {
+		return mapType
+	}
+	return columnType(t)
 }
 
 // taken says whether a name is that of an object that is not a kind's table.
@@ -153,8 +179,8 @@ func (b *base) check(url string, kinds []*schema.Kind) error {
 			continue
 		}
 		for _, c := range k.TableColumns() {
-			have, ok := b.tables[shorten(name)][shorten(c.Name)]
-			if want := columnType(c.Type); ok && have != want {
+			have, ok := b.columnType(name, c.Name)
+			if want := storedType(c.Type); ok && have != want {
 				return &sinks.SchemaError{Kind: k.Name, Column: c.Name, Have: have, Want: want}
 			}
 		}

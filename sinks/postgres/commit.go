@@ -98,13 +98,13 @@ func (t *tx) commit(ctx context.Context, end sinks.Outcome) (sum sinks.Summary, 
 // write; the lease sees to it that no other sync does.
 func (m *commit) start(ctx context.Context) error {
 	return m.exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ; "+m.sink.cfg.preamble()+
-		"; SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL client_connection_check_interval = '5s'")
+		"; SET LOCAL work_mem = '64MB'; SET LOCAL maintenance_work_mem = '128MB'; SET LOCAL jit = off; SET LOCAL enable_mergejoin = off; SET LOCAL client_connection_check_interval = '5s'")
 }
 
 // settle finds out what became of a commit whose answer was lost: nil if it
 // stands.
 func (t *tx) settle(cause error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	ctx, cancel := context.WithTimeout(context.Background(), t.sink.settle)
 	defer cancel()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		done, err := t.stands(ctx)
@@ -121,8 +121,6 @@ func (t *tx) settle(cause error) error {
 		}
 	}
 }
-
-const settleTime = 30 * time.Second
 
 // stands asks whether the sync is in the table syncs, once the transaction
 // that may have put it there has ended.
@@ -168,6 +166,9 @@ func (m *commit) run(ctx context.Context) error {
 		return err
 	}
 	m.t.sink.at("commit:opened")
+	if err := m.dropTextIndexes(ctx); err != nil {
+		return err
+	}
 	steps := []struct {
 		name string
 		do   func(context.Context) error
@@ -325,19 +326,66 @@ func (m *commit) createIndexes(ctx context.Context) error {
 			fmt.Sprintf("CREATE UNIQUE INDEX %s ON %s (_id)", ident(k.Name+idIndex), ident(k.Name)),
 			fmt.Sprintf("CREATE INDEX %s ON %s (_scope)", ident(k.Name+scopeIndex), ident(k.Name)))
 	}
-	if rows > 0 && !m.base.indexes["resources__id"] {
-		queries = append(queries,
-			`CREATE UNIQUE INDEX resources__id ON resources (_id)`,
-			`CREATE INDEX resources__place ON resources (kind, account, region)`,
-			`CREATE INDEX resources__vendor_id ON resources (id)`,
-			`CREATE INDEX resources__urn ON resources (urn)`,
-			`CREATE INDEX resources__name ON resources (name COLLATE "C")`,
-			`CREATE INDEX edges__from ON edges (from_id)`,
-			`CREATE INDEX edges__to ON edges (to_id) WHERE to_id IS NOT NULL`,
-			`CREATE INDEX edges__open ON edges (to_ref) WHERE to_id IS NULL`)
+	if rows == 0 {
+		return m.exec(ctx, queries...)
+	}
+	for _, x := range ownIndexes {
+		if !m.base.indexes[x.name] {
+			queries = append(queries, x.sql)
+		}
+	}
+	for _, x := range textIndexes {
+		if m.base.indexes[x.name] && !m.t.store.long[x.column].Load() {
+			continue
+		}
+		expr := x.expr
+		long, err := m.count(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT FROM resources WHERE octet_length(%s) > %d LIMIT 1) r", x.column, longText))
+		if err != nil {
+			return err
+		}
+		if long > 0 {
+			expr = "left(" + x.column + ", 500)"
+		}
+		queries = append(queries, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON resources (%s)", x.name, expr))
 	}
 	return m.exec(ctx, queries...)
 }
+
+// dropTextIndexes makes way for rows with texts that are too long for an
+// index: it is made anew over their beginnings, which resolving references
+// does without.
+func (m *commit) dropTextIndexes(ctx context.Context) error {
+	for _, x := range textIndexes {
+		if !m.base.indexes[x.name] || !m.t.store.long[x.column].Load() {
+			continue
+		}
+		if err := m.exec(ctx, "DROP INDEX "+x.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// longText is the length in bytes up to which an index takes a text: a third
+// of a page, less what comes with it.
+const longText = 2600
+
+// ownIndexes are those of dewpoint's own tables that are made when there are
+// rows, textIndexes those over text of any length.
+var (
+	ownIndexes = []struct{ name, sql string }{
+		{"resources__id", `CREATE UNIQUE INDEX resources__id ON resources (_id)`},
+		{"resources__place", `CREATE INDEX resources__place ON resources (kind, account, region)`},
+		{"edges__from", `CREATE INDEX edges__from ON edges (from_id)`},
+		{"edges__to", `CREATE INDEX edges__to ON edges (to_id) WHERE to_id IS NOT NULL`},
+		{"edges__open", `CREATE INDEX edges__open ON edges (left(to_ref, 500)) WHERE to_id IS NULL`},
+	}
+	textIndexes = []struct{ name, column, expr string }{
+		{"resources__vendor_id", "id", "id"},
+		{"resources__urn", "urn", "urn"},
+		{"resources__name", "name", `name COLLATE "C"`},
+	}
+)
 
 // plan lets the planner use nested loops for few rows only. Of what is staged
 // it has no statistics, and a loop over a million rows that it took for a

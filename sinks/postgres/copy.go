@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
@@ -326,6 +327,9 @@ type store struct {
 	*copier
 	kinds                   []*target
 	readings, edges, scopes *target
+	// long says of the columns of textIndexes whether a text is too long for
+	// an index.
+	long map[string]*atomic.Bool
 }
 
 func (s *Sink) newStore(c *copier, kinds []*schema.Kind) *store {
@@ -342,6 +346,7 @@ func (s *Sink) newStore(c *copier, kinds []*schema.Kind) *store {
 	}
 	st := &store{
 		copier:   c,
+		long:     map[string]*atomic.Bool{"id": {}, "name": {}, "urn": {}},
 		readings: s.newTarget("_readings", names(stage.ReadingSchema), stage.ReadingSchema),
 		edges:    s.newTarget("_edges", names(stage.EdgeSchema), stage.EdgeSchema),
 		scopes:   s.newTarget("_scopes", names(stage.ScopeSchema), stage.ScopeSchema),
@@ -353,7 +358,26 @@ func (s *Sink) newStore(c *copier, kinds []*schema.Kind) *store {
 }
 
 func (s *store) PutRows(k *stage.Kind, rec arrow.RecordBatch, first int64) error {
+	for column, i := range map[string]int{"id": schema.ColVendorID, "name": schema.ColName, "urn": schema.ColURN} {
+		if longest(rec.Column(i)) > longText {
+			s.long[column].Store(true)
+		}
+	}
 	return s.put(s.kinds[k.Index], rec, first)
+}
+
+// longest returns the length of the longest text.
+func longest(a arrow.Array) int32 {
+	s, ok := a.(*array.String)
+	if !ok || s.Len() == 0 {
+		return 0
+	}
+	var n int32
+	offsets := s.ValueOffsets()
+	for i := range s.Len() {
+		n = max(n, offsets[i+1]-offsets[i])
+	}
+	return n
 }
 
 func (s *store) PutReadings(rec arrow.RecordBatch) error { return s.put(s.readings, rec, 0) }

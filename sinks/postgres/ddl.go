@@ -142,9 +142,9 @@ func (d *definer) kindSQL(k *schema.Kind) string {
 	}
 	if now != "" {
 		q = append(q, comments(k)...)
-		q = append(q, fmt.Sprintf(`INSERT INTO kinds (kind, key, layout, names) VALUES (%s, %s, %s, %s)
-			ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, layout = excluded.layout, names = excluded.names`,
-			literal(k.Name), literal(k.Key), literal(now), longNames(k)))
+		q = append(q, fmt.Sprintf(`INSERT INTO kinds (kind, key, layout, names, maps) VALUES (%s, %s, %s, %s, %s)
+			ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, layout = excluded.layout, names = excluded.names, maps = excluded.maps`,
+			literal(k.Name), literal(k.Key), literal(now), longNames(k), literals(d.mapColumns(k))))
 	}
 	if want := stagingColumns(k); !maps.Equal(want, d.base.staged[shorten(k.Name)]) {
 		q = append(q, createStaging(d.sink.cfg.staging, k))
@@ -204,6 +204,23 @@ func longNames(k *schema.Kind) string {
 		return "NULL"
 	}
 	return literal(mustJSON(names))
+}
+
+// mapColumns lists the columns of a table that are maps, those that left the
+// definition included.
+func (d *definer) mapColumns(k *schema.Kind) []string {
+	var names []string
+	for _, c := range k.TableColumns() {
+		if c.Type == schema.TextMap {
+			names = append(names, c.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.base.maps[k.Name])) {
+		if _, ok := k.Column(name); !ok && name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func columnNames(cols []schema.Column) []string {

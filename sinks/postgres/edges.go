@@ -213,7 +213,7 @@ func (m *commit) resolveOld(ctx context.Context) error {
 		SELECT e.from_id, e.relation, e.to_kind, e.to_ref, e.resolution,
 			coalesce((SELECT max(d.match) FROM _declarations d WHERE d.from_kind = e.from_kind AND d.relation = e.relation AND d.to_kind = e.to_kind), 'id'), r.account, r.region
 		FROM edges e JOIN resources r ON r._id = e.from_id
-		WHERE e.to_id IS NULL AND e.to_ref IN (SELECT to_ref FROM keys)`, literals(whole), m.nowLiteral()))
+		WHERE e.to_id IS NULL AND left(e.to_ref, 500) IN (SELECT left(to_ref, 500) FROM keys) AND e.to_ref IN (SELECT to_ref FROM keys)`, literals(whole), m.nowLiteral()))
 	if err != nil || old == 0 {
 		return err
 	}

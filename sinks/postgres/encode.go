@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -147,7 +149,7 @@ func openArray(a arrow.Array, fo, elem form) column {
 		c.bytes = buffer(2)
 		if len(c.offsets) > 1 {
 			from, to := c.offsets[0], c.offsets[len(c.offsets)-1]
-			c.clean(c.bytes[from:to], s)
+			c.clean(c.bytes[from:to], s, fo)
 		}
 	case formBool:
 		c.bits = buffer(1)
@@ -186,20 +188,61 @@ func listOffsets(l *array.List, raw []byte) []int32 {
 	return arrow.Int32Traits.CastFromBytes(raw)[off : off+l.Len()+1]
 }
 
-// clean replaces the values where a text holds what Postgres refuses: NUL or
-// bytes that are no UTF-8.
-func (c *column) clean(all []byte, s *array.String) {
-	if utf8.Valid(all) && bytes.IndexByte(all, 0) < 0 {
+// clean replaces the values where a text holds what Postgres refuses: NUL,
+// bytes that are no UTF-8 and, in JSON, escapes of NUL and of halves of pairs.
+func (c *column) clean(all []byte, s *array.String, fo form) {
+	escapes := fo == formJSONB && bytes.Contains(all, []byte(`\u`))
+	if !escapes && utf8.Valid(all) && bytes.IndexByte(all, 0) < 0 {
 		return
 	}
 	offsets := make([]int32, len(c.offsets))
 	var text []byte
 	for i := range s.Len() {
 		offsets[i] = int32(len(text))
-		text = append(text, stage.CleanText(s.Value(i))...)
+		v := stage.CleanText(s.Value(i))
+		if escapes {
+			v = cleanEscapes(v)
+		}
+		text = append(text, v...)
 	}
 	offsets[s.Len()] = int32(len(text))
 	c.offsets, c.bytes = offsets, text
+}
+
+// cleanEscapes replaces the escapes in JSON that jsonb refuses by that of
+// U+FFFD.
+func cleanEscapes(v string) string {
+	if !strings.Contains(v, `\u0000`) && !strings.Contains(v, `\ud`) && !strings.Contains(v, `\uD`) {
+		return v
+	}
+	b := []byte(v)
+	unit := func(i int) (uint16, bool) {
+		if i+6 > len(b) || b[i] != '\\' || b[i+1] != 'u' {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(b[i+2:i+6]), 16, 16)
+		return uint16(n), err == nil
+	}
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		u, ok := unit(i)
+		if !ok {
+			i++ // an escape of one character, which may be a backslash
+			continue
+		}
+		low, paired := unit(i + 6)
+		switch {
+		case u >= 0xd800 && u < 0xdc00 && paired && low >= 0xdc00 && low < 0xe000:
+			i += 11
+			continue
+		case u == 0 || u >= 0xd800 && u < 0xe000:
+			copy(b[i+2:], "fffd")
+		}
+		i += 5
+	}
+	return string(b)
 }
 
 func (c *column) null(i int) bool {

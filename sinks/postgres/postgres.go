@@ -27,14 +27,17 @@ type Options struct {
 	// rows are told before they are staged, 64 MB if zero. Kinds beyond it
 	// are staged in full.
 	HashBudget int64
+	// Trace is called at every step of the protocol, in order; nil for none.
+	Trace func(step string)
 }
 
 // Sink is a schema of a Postgres database.
 type Sink struct {
 	cfg  *config
 	opts Options
-	// at is called at every step of the protocol; tests kill the process there.
-	at func(step string)
+	at   func(step string)
+	// settle is how long a commit whose answer was lost asks for it.
+	settle time.Duration
 }
 
 var (
@@ -58,7 +61,10 @@ func Open(_ context.Context, url string, o Options) (*Sink, error) {
 	if o.HashBudget == 0 {
 		o.HashBudget = 64 << 20
 	}
-	return &Sink{cfg: cfg, opts: o, at: func(string) {}}, nil
+	if o.Trace == nil {
+		o.Trace = func(string) {}
+	}
+	return &Sink{cfg: cfg, opts: o, at: o.Trace, settle: 30 * time.Second}, nil
 }
 
 // URL returns the database's URL without secrets.

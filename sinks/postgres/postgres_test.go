@@ -21,12 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	sinktest.Child(func(url string, at func(step string)) (sinks.Sink, error) {
-		s, err := Open(context.Background(), url, Options{})
-		if err != nil {
-			return nil, err
-		}
-		s.at = at
-		return s, nil
+		return Open(context.Background(), url, Options{Trace: at})
 	})
 	code := m.Run()
 	for _, s := range []*testServer{&shared, &local} {
@@ -40,7 +35,7 @@ func TestMain(m *testing.M) {
 // testServer is started by the first test that asks for it.
 type testServer struct {
 	once    sync.Once
-	locale  string
+	icu     string
 	server  *postgrestest.Server
 	err     error
 	schemas atomic.Int64
@@ -48,7 +43,7 @@ type testServer struct {
 
 var (
 	shared = testServer{}
-	local  = testServer{locale: "C.UTF-8"}
+	local  = testServer{icu: "de-DE"}
 )
 
 func (s *testServer) get(t testing.TB) *postgrestest.Server {
@@ -58,7 +53,7 @@ func (s *testServer) get(t testing.TB) *postgrestest.Server {
 	}
 	s.once.Do(func() {
 		s.server, s.err = postgrestest.Start(postgrestest.Options{
-			Locale: s.locale, Settings: []string{"fsync = off", "full_page_writes = off", "max_locks_per_transaction = 128"},
+			ICU: s.icu, Settings: []string{"fsync = off", "full_page_writes = off", "max_locks_per_transaction = 128"},
 		})
 	})
 	if s.err != nil {
@@ -149,7 +144,7 @@ func text(v any, oid uint32, raw []byte) string {
 	case raw == nil:
 		return "NULL"
 	case oid == pgtype.JSONBOID:
-		return sinktest.CanonicalJSON(string(raw[1:]))
+		return sinktest.CanonicalJSON(string(raw))
 	}
 	if n, ok := v.(pgtype.Numeric); ok {
 		s, err := n.Value()

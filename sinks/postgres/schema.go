@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
@@ -35,18 +36,20 @@ func (s *Sink) PlanSchema(ctx context.Context, kinds []*schema.Kind) ([]sinks.Sc
 // ApplySchema takes the lease, drops first, since a new kind may bear the name
 // of one that left, and makes the rest as a sync does.
 func (s *Sink) ApplySchema(ctx context.Context, kinds []*schema.Kind, drop bool) ([]sinks.SchemaChange, error) {
-	planned, err := s.PlanSchema(ctx, kinds)
-	if err != nil {
-		return nil, err
-	}
-	if err := refuse(s, planned); err != nil {
-		return nil, err
-	}
 	c, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer c.close()
+	if err := s.checkServer(ctx, c); err != nil {
+		return nil, err
+	}
+	// What only a user can solve is said before anything is made.
+	if !drop {
+		if err := s.checkFirst(ctx, c, kinds); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.bootstrap(ctx, c); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", s.URL(), err)
 	}
@@ -55,56 +58,63 @@ func (s *Sink) ApplySchema(ctx context.Context, kinds []*schema.Kind, drop bool)
 		return nil, err
 	}
 	defer l.release(ctx)
-	// What is planned now is what no sync changes any more.
-	if planned, err = s.PlanSchema(ctx, kinds); err == nil {
-		err = refuse(s, planned)
-	}
-	if err == nil {
-		planned = slices.DeleteFunc(planned, func(c sinks.SchemaChange) bool { return !drop && !c.Action.Additive() })
-		err = (&definer{conn: c, kinds: kinds}).apply(ctx, planned)
-	}
+	done, err := (&definer{conn: c, kinds: kinds}).apply(ctx, drop)
 	if err != nil {
 		return nil, fmt.Errorf("change the schema of %s: %w", s.URL(), err)
 	}
-	return planned, nil
+	return done, nil
 }
 
-func refuse(s *Sink, planned []sinks.SchemaChange) error {
-	for _, c := range planned {
-		switch {
-		case c.Action != sinks.Conflict:
-		case c.Column != "":
-			return &sinks.SchemaError{Kind: c.Table, Column: c.Column, Have: c.Have, Want: c.Want}
-		default:
-			return fmt.Errorf("%s has %s under the name %s: %s", s.URL(), c.Have, c.Table, c.SQL)
-		}
+func (d *definer) apply(ctx context.Context, drop bool) ([]sinks.SchemaChange, error) {
+	if err := d.read(ctx); err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-func (d *definer) apply(ctx context.Context, planned []sinks.SchemaChange) error {
-	for _, action := range []sinks.SchemaAction{sinks.DropTable, sinks.DropColumn} {
-		var dropped []string
+	planned, err := d.base.changes(d.sink, d.kinds)
+	if err != nil {
+		return nil, err
+	}
+	var done []sinks.SchemaChange
+	if drop {
 		for _, c := range planned {
-			if c.Action == action {
-				dropped = append(dropped, c.SQL)
+			if c.Action == sinks.DropColumn || c.Action == sinks.DropTable {
+				done = append(done, c)
 			}
 		}
-		if dropped == nil {
-			continue
+	}
+	if len(done) > 0 {
+		if err := d.drop(ctx, done); err != nil {
+			return nil, err
 		}
-		// The views of the bases may stand on what goes: they are made anew
-		// without it first.
-		if err := d.read(ctx); err != nil {
+		if planned, err = d.base.changes(d.sink, d.kinds); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range planned {
+		if c.Action.Additive() {
+			done = append(done, c)
+		}
+	}
+	return done, d.define(ctx)
+}
+
+// drop runs the drops by one transaction, unless the kinds cannot be had even
+// then.
+func (d *definer) drop(ctx context.Context, drops []sinks.SchemaChange) error {
+	return d.transaction(ctx, func() error {
+		if err := d.exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(d.sink.opts.LockTimeout, time.Second).Milliseconds())); err != nil {
 			return err
 		}
-		for _, name := range dropped {
-			if err := d.short(ctx, name); err != nil {
-				return err
+		for _, c := range drops {
+			if err := d.exec(ctx, c.SQL); err != nil {
+				return fmt.Errorf("drop %s %s: %w", c.Table, c.Column, err)
 			}
 		}
-	}
-	return d.define(ctx)
+		var err error
+		if d.base, err = readBase(ctx, d.conn); err != nil {
+			return err
+		}
+		return d.base.check(d.sink.URL(), d.kinds)
+	})
 }
 
 // changes lists what differs between the schema and the kinds, in the order in
@@ -167,8 +177,8 @@ func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 		})
 	}
 	for _, c := range k.TableColumns() {
-		have, ok := b.tables[shorten(table)][shorten(c.Name)]
-		change := sinks.SchemaChange{Table: k.Name, Column: c.Name, Have: have, Want: columnType(c.Type)}
+		have, ok := b.columnType(table, c.Name)
+		change := sinks.SchemaChange{Table: k.Name, Column: c.Name, Have: have, Want: storedType(c.Type)}
 		switch {
 		case !ok:
 			change.Action, change.SQL = sinks.AddColumn, addColumn(k, c)
@@ -186,8 +196,9 @@ func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 		if _, wanted := k.Column(name); ok && !wanted {
 			all = append(all, sinks.SchemaChange{
 				Action: sinks.DropColumn, Table: k.Name, Column: name, Have: have,
-				SQL: fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;\nUPDATE kinds SET columns = columns - %s - %s WHERE key = %s",
-					ident(table), ident(name), literal(name), literal("-"+name), literal(k.Key)),
+				SQL: strings.Join(append(b.withoutViews(table),
+					fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", ident(table), ident(name)),
+					fmt.Sprintf("UPDATE kinds SET columns = columns - %s - %s WHERE key = %s", literal(name), literal("-"+name), literal(k.Key))), ";\n"),
 			})
 		}
 	}
@@ -209,21 +220,26 @@ func (b *base) conflict(name string) sinks.SchemaChange {
 	}
 }
 
-// dropKind removes a kind with its rows. Edges to them stay, unresolved. The
-// view of its base is emptied first and made anew afterwards; a view of a user
-// on the table stops it.
-func (b *base) dropKind(staging string, k storedKind) sinks.SchemaChange {
-	name := literal(k.name)
+// withoutViews takes dewpoint's own views off a table; they are made anew
+// afterwards. A view of a user stops what comes then.
+func (b *base) withoutViews(table string) []string {
 	var q []string
 	for _, v := range schema.BaseViews {
-		if strings.Contains(b.made[v.View], " FROM "+ident(k.name)) {
+		if slices.Contains(strings.Fields(b.made[v.View]), ident(table)) {
 			q = append(q, fmt.Sprintf("CREATE OR REPLACE VIEW %s AS %s", ident(v.View), baseView(v, nil)),
 				fmt.Sprintf("UPDATE dewpoint_views SET definition = '' WHERE name = %s", literal(v.View)))
 		}
 	}
-	for _, v := range b.formerNames(k.name) {
-		q = append(q, "DROP VIEW "+ident(v), "DELETE FROM dewpoint_views WHERE name = "+literal(v))
+	for _, v := range b.formerNames(table) {
+		q = append(q, "DROP VIEW IF EXISTS "+ident(v), "DELETE FROM dewpoint_views WHERE name = "+literal(v))
 	}
+	return q
+}
+
+// dropKind removes a kind with its rows. Edges to them stay, unresolved.
+func (b *base) dropKind(staging string, k storedKind) sinks.SchemaChange {
+	name := literal(k.name)
+	q := b.withoutViews(k.name)
 	if b.tables[shorten(k.name)] != nil {
 		q = append(q, "DROP TABLE "+ident(k.name))
 	}

@@ -31,8 +31,8 @@ type Server struct {
 
 // Options tune a server.
 type Options struct {
-	// Locale of the cluster, C if empty.
-	Locale string
+	// ICU is the locale of the cluster by ICU, as de-DE; empty is C.
+	ICU string
 	// Settings are lines of postgresql.conf.
 	Settings []string
 }
@@ -147,12 +147,11 @@ func (s *Server) create(o Options) error {
 	if err := s.Give(s.Dir); err != nil {
 		return err
 	}
-	locale := o.Locale
-	if locale == "" {
-		locale = "C"
+	args := []string{"-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync"}
+	if o.ICU != "" {
+		args = append(args, "--locale-provider", "icu", "--icu-locale", o.ICU, "--lc-ctype", "C.UTF-8")
 	}
-	err := s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale", locale, "--no-sync")
-	if err != nil {
+	if err := s.run("initdb", args...); err != nil {
 		return err
 	}
 	settings := append([]string{
