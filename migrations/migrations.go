@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-//go:embed duckdb/*.sql
+//go:embed duckdb/*.sql snowflake/*.sql
 var files embed.FS
 
 // Migration is one numbered file of SQL statements.
@@ -23,7 +23,7 @@ type Migration struct {
 }
 
 // Load returns the migrations of a dialect in order. Dialects are the names
-// of the folders: duckdb.
+// of the folders: duckdb, snowflake.
 func Load(dialect string) ([]Migration, error) {
 	entries, err := fs.ReadDir(files, dialect)
 	if err != nil {
