@@ -14,6 +14,8 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
+	"github.com/dewpoint-data/dewpoint/sinks/parquet"
+	"github.com/dewpoint-data/dewpoint/sinks/postgres"
 )
 
 // sinkScheme is a kind of sink, known by how its URLs begin.
@@ -34,6 +36,18 @@ func sinkSchemes() []sinkScheme {
 		read: func(ctx context.Context, url string) (*sql.DB, error) {
 			return duckdb.OpenReader(ctx, strings.TrimPrefix(url, "duckdb:"))
 		},
+	}, {
+		prefixes: []string{"postgres://", "postgresql://"}, example: "postgres://USER@HOST/DATABASE",
+		open: func(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
+			return postgres.Open(ctx, url, postgres.Options{LockTimeout: c.lockTimeout()})
+		},
+		read: postgres.OpenReader,
+	}, {
+		prefixes: []string{"parquet:", "s3://", "gs://"}, example: "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, a directory",
+		open: func(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
+			return parquet.Open(ctx, url, parquet.Options{LockTimeout: c.lockTimeout()})
+		},
+		read: parquet.OpenReader,
 	}}
 }
 

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dewpoint-data/dewpoint/sinks"
 )
 
 func TestWrongSinkURLsSayWhatToWrite(t *testing.T) {
@@ -16,6 +21,9 @@ func TestWrongSinkURLsSayWhatToWrite(t *testing.T) {
 		"duckdb:":                              `sink "duckdb:" ends too early: write duckdb:PATH`,
 		"estate.duckdb":                        `sink "estate.duckdb" is not a URL: write duckdb:estate.duckdb`,
 		"data/estate.db":                       `write duckdb:data/estate.db`,
+		"postgres:u:s3cr3t@h/d":                `lacks slashes: write postgres://u:xxxxx@h/d`,
+		"s3:/bucket/x":                         `sink "s3:/bucket/x" lacks slashes: write s3://bucket/x`,
+		"s3://":                                `ends too early: write s3://BUCKET/PREFIX`,
 		"mysql://u@h/d":                        `sink "mysql://u@h/d" is not a URL of a sink`,
 		"mysql://u:s3cr3t@h/d?password=s3cr3t": `sink "mysql://u:xxxxx@h/d?password=xxxxx" is not a URL of a sink`,
 	} {
@@ -28,7 +36,11 @@ func TestWrongSinkURLsSayWhatToWrite(t *testing.T) {
 			t.Errorf("%q: the error has the password: %v", url, err)
 		}
 	}
-	for url, want := range map[string]string{"duckdb:a b.db": "duckdb:a b.db", "DuckDB:x": "duckdb:x"} {
+	dir := t.TempDir()
+	for url, want := range map[string]string{
+		"duckdb:a b.db": "duckdb:a b.db", "DuckDB:x": "duckdb:x", "postgresql://h/d": "postgresql://h/d", "Postgres://h/D": "postgres://h/D",
+		"s3://b/p": "s3://b/p", "gs://b": "gs://b", "parquet:x": "parquet:x", "files/": "parquet:files/", dir: "parquet:" + dir,
+	} {
 		if _, got, err := findScheme(url); err != nil || got != want {
 			t.Errorf("%q is opened as %q, %v", url, got, err)
 		}
@@ -109,5 +121,69 @@ func TestNoLockTimeoutIsNotTheDefault(t *testing.T) {
 	c.LockTimeout = Duration(time.Second)
 	if c.lockTimeout() != time.Second {
 		t.Error("a timeout is lost")
+	}
+}
+
+// TestNoSinkPrintsAPassword opens, plans, checks and reads every kind of sink
+// by a URL with a password; none is there to be reached.
+func TestNoSinkPrintsAPassword(t *testing.T) {
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("PGCONNECT_TIMEOUT", "2")
+	const password = "s3cr3t-p%40ss"
+	for _, url := range []string{
+		"postgres://u:" + password + "@127.0.0.1:1/d",
+		"postgres://u:" + password + "@127.0.0.1:1/d?nothing=1",
+		"postgres://u:" + password + "@127.0.0.1:port/d",
+		"postgres://127.0.0.1:1/d?user=u&password=" + password,
+		"postgres://u:" + password + "%zz@127.0.0.1:1/d",
+		"postgres://u:" + password + "@h:1:2/d",
+		"s3://u:" + password + "@bucket/prefix?region=us-east-1&endpoint=http://127.0.0.1:1",
+		"s3://bucket/prefix?nothing=1&secret=" + password,
+		"gs://u:" + password + "@bucket/prefix",
+	} {
+		var said []string
+		note := func(err error) {
+			if err != nil {
+				said = append(said, err.Error())
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		c := DefaultConfig()
+		c.Sinks, c.LockTimeout = []string{url}, 0
+		open, unopened, err := OpenSinks(ctx, c)
+		note(err)
+		for _, u := range unopened {
+			said = append(said, u.URL, u.Err.Error())
+		}
+		if err == nil {
+			for _, s := range open {
+				said = append(said, s.URL())
+				_, err := s.Begin(ctx, sinks.Sync{ID: uuid.Must(uuid.NewV7())})
+				note(err)
+				_, err = s.PlanSchema(ctx, nil)
+				note(err)
+				if k, ok := s.(sinks.Checker); ok {
+					for _, f := range k.Check(ctx) {
+						said = append(said, f.Text)
+					}
+				}
+			}
+			note(CloseSinks(open))
+		}
+		db, err := OpenReader(ctx, url)
+		note(err)
+		if err == nil {
+			note(db.PingContext(ctx))
+			note(db.Close())
+		}
+		cancel()
+		if len(said) == 0 {
+			t.Errorf("%s: nothing is said", withoutSecrets(url))
+		}
+		for _, text := range said {
+			if strings.Contains(text, "s3cr3t") {
+				t.Errorf("the password is in: %s", text)
+			}
+		}
 	}
 }
