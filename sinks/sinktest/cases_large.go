@@ -16,10 +16,10 @@ var largeCases = []testCase{
 
 func testManyRows(h *harness) { h.large(20_000, 4) }
 
-// testMillionRows takes minutes: DEWPOINT_TEST_LARGE=1 runs it.
+// testMillionRows takes minutes: DEWPOINT_TEST_LARGE=1 and -timeout 1h run it.
 func testMillionRows(h *harness) {
 	if testing.Short() || os.Getenv("DEWPOINT_TEST_LARGE") != "1" {
-		h.Skip("a million rows: run with DEWPOINT_TEST_LARGE=1")
+		h.Skip("a million rows: run with DEWPOINT_TEST_LARGE=1 and -timeout 1h")
 	}
 	h.large(1_000_000, 1000)
 }
