@@ -91,7 +91,13 @@ func newTarget(t *testing.T, url string, o Options) sinktest.Target {
 		Open:    func() (sinks.Sink, error) { return Open(t.Context(), url, o) },
 		Query:   func(q string) ([][]string, error) { return query(url, q) },
 		Exec: func(q string) error {
-			_, err := query(url, q)
+			cfg, err := parse(url)
+			if err == nil { // a user may have been there before the first sync
+				_, err = query(url, "CREATE SCHEMA IF NOT EXISTS "+ident(cfg.schema))
+			}
+			if err == nil {
+				_, err = query(url, q)
+			}
 			return err
 		},
 		Ident: ident,
