@@ -320,7 +320,7 @@ func (c *comparison) flush() error {
 	for i, g := range c.out {
 		cols[i] = g.array()
 	}
-	seg, err := c.patches.put(array.NewRecordBatch(arrowSchema(c.cols), cols, int64(c.n)), c.t)
+	seg, err := c.patches.put(array.NewRecordBatch(ArrowSchema(c.cols), cols, int64(c.n)), c.t)
 	if err != nil {
 		return err
 	}

@@ -29,8 +29,8 @@ func arrowType(t schema.Type) arrow.DataType {
 	return t.Arrow()
 }
 
-// arrowSchema is the schema of a file with the columns.
-func arrowSchema(cols []schema.Column) *arrow.Schema {
+// ArrowSchema is the schema of a file with the columns.
+func ArrowSchema(cols []schema.Column) *arrow.Schema {
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {
 		fields[i] = arrow.Field{Name: c.Name, Type: arrowType(c.Type), Nullable: true}
@@ -38,9 +38,9 @@ func arrowSchema(cols []schema.Column) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// writerProperties are those of every file. Columns whose values are all
+// WriterProperties are those of every file. Columns whose values are all
 // different have no dictionary: building one costs more than it saves.
-func writerProperties(cols []schema.Column) *parquet.WriterProperties {
+func WriterProperties(cols []schema.Column) *parquet.WriterProperties {
 	opts := []parquet.WriterProperty{
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCompressionLevel(1),
@@ -85,7 +85,7 @@ func (c *counter) Write(b []byte) (int, error) {
 func newFile(w io.Writer, cols []schema.Column) (*outFile, error) {
 	f := &outFile{out: &counter{Writer: w}}
 	var err error
-	f.w, err = pqarrow.NewFileWriter(arrowSchema(cols), f.out, writerProperties(cols), pqarrow.DefaultWriterProps())
+	f.w, err = pqarrow.NewFileWriter(ArrowSchema(cols), f.out, WriterProperties(cols), pqarrow.DefaultWriterProps())
 	if err != nil {
 		return nil, fmt.Errorf("begin a file: %w", err)
 	}

@@ -23,13 +23,29 @@ import (
 type ownState struct {
 	syncs   []syncRow
 	started map[string]time.Time
-	scopes  []scopeRow
-	// byPlace are the scopes of an account and region.
-	byPlace map[place][]int
+	scopes  []scopeRow // in the order of their places
 	closed  map[sinks.Account]bool
 }
 
 type place struct{ cloud, account, region string }
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.cloud, q.cloud), cmp.Compare(p.account, q.account), cmp.Compare(p.region, q.region))
+}
+
+func compareScopes(a, b scopeRow) int {
+	return cmp.Or(a.place.compare(b.place), cmp.Compare(a.kind, b.kind), cmp.Compare(a.parent, b.parent), slices.Compare(a.kinds, b.kinds))
+}
+
+// at are the scopes of a place.
+func (o *ownState) at(p place) []scopeRow {
+	from, _ := slices.BinarySearchFunc(o.scopes, p, func(r scopeRow, p place) int { return r.place.compare(p) })
+	to := from
+	for to < len(o.scopes) && o.scopes[to].place == p {
+		to++
+	}
+	return o.scopes[from:to]
+}
 
 type syncRow struct {
 	id                string
@@ -55,7 +71,7 @@ type scopeRow struct {
 }
 
 func (m *commit) loadOwn(ctx context.Context) error {
-	m.own = ownState{started: map[string]time.Time{}, byPlace: map[place][]int{}, closed: map[sinks.Account]bool{}}
+	m.own = ownState{started: map[string]time.Time{}, closed: map[sinks.Account]bool{}}
 	for _, a := range m.end.GoneAccounts {
 		m.own.closed[a] = true
 	}
@@ -119,6 +135,8 @@ func (m *commit) loadScopeRows(ctx context.Context) error {
 		return intern.list[intern.number(a.(*array.String).Value(i))]
 	}
 	lists := map[string][]string{}
+	m.own.scopes = make([]scopeRow, 0, m.t.base.rows("scopes", ""))
+	defer func() { slices.SortStableFunc(m.own.scopes, compareScopes) }()
 	return readTable(ctx, m.t.sink.store, m.t.base.Files["scopes"], columnNames(scopeColumns), func(cols []arrow.Array, _ int64, n int) error {
 		for i := range n {
 			r := scopeRow{
@@ -147,7 +165,6 @@ func (m *commit) loadScopeRows(ctx context.Context) error {
 				}
 				r.kinds = kinds
 			}
-			m.own.byPlace[r.place] = append(m.own.byPlace[r.place], len(m.own.scopes))
 			m.own.scopes = append(m.own.scopes, r)
 		}
 		return nil
@@ -159,8 +176,9 @@ func (m *commit) loadScopeRows(ctx context.Context) error {
 func (o *ownState) lastComplete(kind, cloud, account, region string) (time.Time, bool) {
 	var plain, odd int64
 	never, any := false, false
-	for _, i := range o.byPlace[place{cloud, account, region}] {
-		r := &o.scopes[i]
+	here := o.at(place{cloud, account, region})
+	for i := range here {
+		r := &here[i]
 		switch {
 		case r.kind == "":
 			if _, ok := slices.BinarySearch(r.kinds, kind); ok {
@@ -182,30 +200,102 @@ func (o *ownState) lastComplete(kind, cloud, account, region string) (time.Time,
 	return time.UnixMicro(last).UTC(), last != 0
 }
 
-type askedKey struct {
-	place place
-	kind  string
+// asked is what a sync saw of a kind in a place.
+type asked struct {
+	kind                     string
+	scopes, bad, rows, calls int64
 }
 
-type askedSum struct{ scopes, bad, rows, calls int64 }
-
-// applyScopes brings the table scopes to what this sync saw. The complete
-// kinds of an account and region share one row; a row is rewritten only when
-// its state or counts change.
+// applyScopes brings the table scopes to what this sync saw, place by place.
+// The complete kinds of an account and region share one row; a row is
+// rewritten only when its state or counts change.
 func (m *commit) applyScopes(ctx context.Context) error {
-	asked := map[askedKey]*askedSum{}
-	places := map[place][]string{} // the kinds asked for
-	ask := func(p place, kind string) *askedSum {
-		k := askedKey{p, kind}
-		if asked[k] == nil {
-			asked[k] = &askedSum{}
-			places[p] = append(places[p], kind)
-		}
-		return asked[k]
+	slices.SortStableFunc(m.ends, func(a, b scopeEnd) int {
+		return cmp.Or(a.place.compare(b.place), cmp.Compare(m.kinds[a.kind].ks.Name, m.kinds[b.kind].ks.Name))
+	})
+	orphans, err := m.withoutParents(ctx)
+	if err != nil {
+		return err
 	}
-	for i := range m.ends {
-		e := &m.ends[i]
-		a := ask(place{e.cloud, e.account, e.region}, m.kinds[e.kind].ks.Name)
+	entered := m.enteredAccounts()
+	w, err := m.newRowWriter(scopeColumns, "scopes", "")
+	if err != nil {
+		return err
+	}
+	defer w.abort()
+	ends, old := m.ends, m.own.scopes
+	for len(ends) > 0 || len(old) > 0 {
+		var p place
+		switch {
+		case len(ends) == 0, len(old) > 0 && old[0].place.compare(ends[0].place) < 0:
+			p = old[0].place
+		default:
+			p = ends[0].place
+		}
+		n := 0
+		for n < len(ends) && ends[n].place == p {
+			n++
+		}
+		k := 0
+		for k < len(old) && old[k].place == p {
+			k++
+		}
+		next := m.scopesAt(p, ends[:n], old[:k], orphans[p], entered)
+		slices.SortFunc(next, compareScopes)
+		for i := range next {
+			if err := w.scope(&next[i]); err != nil {
+				return err
+			}
+		}
+		ends, old = ends[n:], old[k:]
+	}
+	return m.replace(w, "scopes")
+}
+
+// scopesAt are the rows of a place after the sync.
+func (m *commit) scopesAt(p place, ends []scopeEnd, old []scopeRow, orphans []string, entered enteredAccounts) []scopeRow {
+	seen := m.askedAt(ends, orphans)
+	var next []scopeRow
+	plain := m.plainScope(p, seen)
+	covered := make([]string, len(seen))
+	for i := range seen {
+		covered[i] = seen[i].kind
+	}
+	// Rows that stand as they are, and old ones that keep the kinds that were
+	// not asked for.
+	for _, r := range old {
+		if r.kind != "" {
+			continue
+		}
+		left := leftOver(r.kinds, covered)
+		switch {
+		case len(covered) == 0:
+		case plain != nil && slices.Equal(plain.kinds, r.kinds) && plain.scopes == r.scopes && plain.rows == r.rows && plain.def == r.def:
+			r.last = m.now.UnixMicro()
+			plain = nil
+		case len(left) == 0:
+			continue
+		default:
+			r.kinds = left
+		}
+		next = append(next, r)
+	}
+	if plain != nil {
+		next = append(next, *plain)
+	}
+	return m.oddScopes(next, p, ends, old, covered, entered)
+}
+
+// askedAt sums up what was seen of each kind, in the order of their names.
+func (m *commit) askedAt(ends []scopeEnd, orphans []string) []asked {
+	var seen []asked
+	for i := range ends {
+		e := &ends[i]
+		name := m.kinds[e.kind].ks.Name
+		if len(seen) == 0 || seen[len(seen)-1].kind != name {
+			seen = append(seen, asked{kind: name})
+		}
+		a := &seen[len(seen)-1]
 		a.scopes++
 		a.rows += e.rows
 		a.calls += e.calls
@@ -213,75 +303,35 @@ func (m *commit) applyScopes(ctx context.Context) error {
 			a.bad++
 		}
 	}
-	if err := m.withoutParents(ctx, asked, ask); err != nil {
-		return err
+	for _, kind := range orphans {
+		seen = append(seen, asked{kind: kind})
 	}
-	sync, now := m.t.sync.ID.String(), m.now.UnixMicro()
-	next := make([]scopeRow, 0, len(m.own.scopes))
-	plain := map[place]*scopeRow{}
-	lists := map[string][]string{}
-	for p, kinds := range places {
-		slices.Sort(kinds)
-		r := &scopeRow{sync: sync, place: p, state: string(schema.Complete), last: now}
-		defs := md5.New()
-		for _, kind := range kinds {
-			a := asked[askedKey{p, kind}]
-			if a.bad > 0 {
-				continue
-			}
-			if len(r.kinds) > 0 {
-				defs.Write([]byte{','})
-			}
-			defs.Write([]byte(m.next.cat.byName(kind).Definition))
-			r.kinds = append(r.kinds, kind)
-			r.scopes += a.scopes
-			r.rows += a.rows
-			r.calls += a.calls
-		}
-		if len(r.kinds) == 0 {
+	slices.SortFunc(seen, func(a, b asked) int { return cmp.Compare(a.kind, b.kind) })
+	return seen
+}
+
+// plainScope is the row of the complete kinds, nil if there are none.
+func (m *commit) plainScope(p place, seen []asked) *scopeRow {
+	r := &scopeRow{sync: m.t.sync.ID.String(), place: p, state: string(schema.Complete), last: m.now.UnixMicro()}
+	defs := md5.New()
+	for _, a := range seen {
+		if a.bad > 0 {
 			continue
 		}
-		key := strings.Join(r.kinds, "\n")
-		if have, ok := lists[key]; ok {
-			r.kinds = have
-		} else {
-			lists[key] = r.kinds
+		if len(r.kinds) > 0 {
+			defs.Write([]byte{','})
 		}
-		r.def = hex.EncodeToString(defs.Sum(nil))
-		plain[p] = r
+		defs.Write([]byte(m.next.cat.byName(a.kind).Definition))
+		r.kinds = append(r.kinds, a.kind)
+		r.scopes += a.scopes
+		r.rows += a.rows
+		r.calls += a.calls
 	}
-	// Rows that stand as they are, and old ones that keep the kinds that were
-	// not asked for.
-	for i := range m.own.scopes {
-		r := m.own.scopes[i]
-		if r.kind != "" {
-			continue
-		}
-		covered := places[r.place]
-		if covered == nil {
-			next = append(next, r)
-			continue
-		}
-		if p := plain[r.place]; p != nil && slices.Equal(leftOver(r.kinds, covered), nil) && slices.Equal(p.kinds, r.kinds) && p.scopes == r.scopes && p.rows == r.rows && p.def == r.def {
-			r.last = now
-			next = append(next, r)
-			delete(plain, r.place)
-			continue
-		}
-		if left := leftOver(r.kinds, covered); len(left) > 0 {
-			r.kinds = left
-			next = append(next, r)
-		}
+	if len(r.kinds) == 0 {
+		return nil
 	}
-	for _, p := range plain {
-		next = append(next, *p)
-	}
-	next = m.oddScopes(next, asked)
-	slices.SortFunc(next, func(a, b scopeRow) int {
-		return cmp.Or(cmp.Compare(a.place.cloud, b.place.cloud), cmp.Compare(a.place.account, b.place.account), cmp.Compare(a.place.region, b.place.region),
-			cmp.Compare(a.kind, b.kind), cmp.Compare(a.parent, b.parent), cmp.Compare(strings.Join(a.kinds, ","), strings.Join(b.kinds, ",")))
-	})
-	return m.writeScopes(next)
+	r.def = hex.EncodeToString(defs.Sum(nil))
+	return r
 }
 
 // leftOver are the kinds that are not covered; both are sorted.
@@ -295,51 +345,59 @@ func leftOver(kinds, covered []string) []string {
 	return left
 }
 
-// oddScopes adds the scopes that did not end well, row by row.
-func (m *commit) oddScopes(next []scopeRow, asked map[askedKey]*askedSum) []scopeRow {
-	type oddKey struct {
-		place        place
-		kind, parent string
+// enteredAccounts are the accounts of which more than that they could not be
+// entered is known: from this sync, and from before.
+type enteredAccounts struct {
+	now, before map[string]bool
+	kinds       map[string]bool // that were asked for
+}
+
+func (m *commit) enteredAccounts() enteredAccounts {
+	e := enteredAccounts{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	for i := range m.ends {
+		e.kinds[m.kinds[m.ends[i].kind].ks.Name] = true
+		if m.ends[i].place.region != "*" {
+			e.now[m.ends[i].place.account] = true
+		}
 	}
+	for i := range m.own.scopes {
+		if m.own.scopes[i].place.region != "*" {
+			e.before[m.own.scopes[i].place.account] = true
+		}
+	}
+	return e
+}
+
+// oddScopes adds the scopes that did not end well, row by row.
+func (m *commit) oddScopes(next []scopeRow, p place, ends []scopeEnd, old []scopeRow, covered []string, entered enteredAccounts) []scopeRow {
+	type oddKey struct{ kind, parent string }
 	odd := map[oddKey]*scopeEnd{}
 	var order []oddKey
-	for i := range m.ends {
-		e := &m.ends[i]
+	for i := range ends {
+		e := &ends[i]
 		if e.state == schema.Complete {
 			continue
 		}
-		k := oddKey{place{e.cloud, e.account, e.region}, m.kinds[e.kind].ks.Name, e.parent}
+		k := oddKey{m.kinds[e.kind].ks.Name, e.parent}
 		if odd[k] == nil {
 			order = append(order, k)
 		}
 		odd[k] = e
 	}
-	known := map[[2]string]bool{} // accounts that were entered, in this sync or before
-	askedKinds := map[string]bool{}
-	for k := range asked {
-		askedKinds[k.kind] = true
-		if k.place.region != "*" {
-			known[[2]string{"now", k.place.account}] = true
-		}
-	}
-	for i := range m.own.scopes {
-		if r := &m.own.scopes[i]; r.place.region != "*" {
-			known[[2]string{"before", r.place.account}] = true
-		}
-	}
 	stand := map[oddKey]bool{}
-	for i := range m.own.scopes {
-		r := m.own.scopes[i]
+	for _, r := range old {
 		if r.kind == "" {
 			continue
 		}
-		k := oddKey{r.place, r.kind, r.parent}
+		k := oddKey{r.kind, r.parent}
 		e := odd[k]
-		if asked[askedKey{r.place, r.kind}] != nil && (e == nil || string(e.state) != r.state || e.rows != r.rows || e.code != r.code) {
+		_, read := slices.BinarySearch(covered, r.kind)
+		if read && (e == nil || string(e.state) != r.state || e.rows != r.rows || e.code != r.code) {
 			continue
 		}
-		if r.place.region == "*" && askedKinds[r.kind] && e == nil &&
-			(known[[2]string{"now", r.place.account}] || !known[[2]string{"before", r.place.account}]) {
+		// An account that could not be entered was now, under its own name
+		// where that was not known before.
+		if p.region == "*" && entered.kinds[r.kind] && e == nil && (entered.now[p.account] || !entered.before[p.account]) {
 			continue
 		}
 		stand[k] = true
@@ -351,11 +409,11 @@ func (m *commit) oddScopes(next []scopeRow, asked map[askedKey]*askedSum) []scop
 		}
 		e := odd[k]
 		r := scopeRow{
-			sync: m.t.sync.ID.String(), place: k.place, kind: k.kind, parent: k.parent, hasParent: k.parent != "", state: string(e.state), scopes: 1,
+			sync: m.t.sync.ID.String(), place: p, kind: k.kind, parent: k.parent, hasParent: k.parent != "", state: string(e.state), scopes: 1,
 			rows: e.rows, calls: e.calls, err: e.err, code: e.code, request: e.request, seconds: e.seconds, hasSeconds: true,
 			def: m.next.cat.byName(k.kind).Definition,
 		}
-		if at, ok := m.own.lastComplete(k.kind, k.place.cloud, k.place.account, k.place.region); ok {
+		if at, ok := m.own.lastComplete(k.kind, p.cloud, p.account, p.region); ok {
 			r.last = at.UnixMicro()
 		}
 		next = append(next, r)
@@ -363,22 +421,37 @@ func (m *commit) oddScopes(next []scopeRow, asked map[askedKey]*askedSum) []scop
 	return next
 }
 
-// withoutParents takes a kind that is listed for each of another as asked for,
-// and complete, where the other one is complete and has no rows.
-func (m *commit) withoutParents(ctx context.Context, asked map[askedKey]*askedSum, ask func(place, string) *askedSum) error {
+// withoutParents lists, by place, the kinds that are listed for each of
+// another one, were not asked for, and are complete, because the other one is
+// complete and has no rows. Of the kinds of such a kind the same holds.
+func (m *commit) withoutParents(ctx context.Context) (map[place][]string, error) {
+	orphans := map[place][]string{}
 	byName := map[string]*kindCommit{}
 	for _, k := range m.kinds {
 		byName[k.ks.Name] = k
 	}
+	type seen struct{ whole, any bool }
+	places := map[string]map[place]seen{} // of parents and their children
+	for _, k := range m.kinds {
+		if byName[k.ks.Parent] != nil {
+			places[k.ks.Name], places[k.ks.Parent] = map[place]seen{}, map[place]seen{}
+		}
+	}
+	for i := range m.ends {
+		e := &m.ends[i]
+		if of := places[m.kinds[e.kind].ks.Name]; of != nil {
+			was := of[e.place]
+			of[e.place] = seen{whole: (was.whole || !was.any) && e.state == schema.Complete, any: true}
+		}
+	}
 	for _, k := range m.parentsFirst() {
-		parent := byName[k.ks.Parent]
-		if parent == nil {
+		if byName[k.ks.Parent] == nil {
 			continue
 		}
 		var missing []place
-		for a, sum := range asked {
-			if a.kind == k.ks.Parent && sum.bad == 0 && asked[askedKey{a.place, k.ks.Name}] == nil {
-				missing = append(missing, a.place)
+		for p, s := range places[k.ks.Parent] {
+			if s.whole && !places[k.ks.Name][p].any {
+				missing = append(missing, p)
 			}
 		}
 		if len(missing) == 0 {
@@ -395,15 +468,16 @@ func (m *commit) withoutParents(ctx context.Context, asked map[askedKey]*askedSu
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, p := range missing {
 			if !has[p] {
-				ask(p, k.ks.Name)
+				orphans[p] = append(orphans[p], k.ks.Name)
+				places[k.ks.Name][p] = seen{true, true}
 			}
 		}
 	}
-	return nil
+	return orphans, nil
 }
 
 func (m *commit) writeScopes(rows []scopeRow) error {
@@ -413,30 +487,33 @@ func (m *commit) writeScopes(rows []scopeRow) error {
 	}
 	defer w.abort()
 	for i := range rows {
-		r := &rows[i]
-		b := rowBuilder{w.builder, 0}
-		b.text(r.sync)
-		b.text(r.place.cloud)
-		b.text(r.place.account)
-		b.text(r.place.region)
-		b.orNull(r.kind)
-		b.orNull(r.parent)
-		b.text(r.state)
-		b.texts(r.kinds)
-		b.integer(r.scopes)
-		b.integer(r.rows)
-		b.integer(r.calls)
-		b.orNull(r.err)
-		b.orNull(r.code)
-		b.orNull(r.request)
-		b.float(r.seconds, r.hasSeconds)
-		b.orNull(r.def)
-		b.time(r.last)
-		if err := w.added(200); err != nil {
+		if err := w.scope(&rows[i]); err != nil {
 			return err
 		}
 	}
 	return m.replace(w, "scopes")
+}
+
+func (w *rowWriter) scope(r *scopeRow) error {
+	b := rowBuilder{w.builder, 0}
+	b.text(r.sync)
+	b.text(r.place.cloud)
+	b.text(r.place.account)
+	b.text(r.place.region)
+	b.orNull(r.kind)
+	b.orNull(r.parent)
+	b.text(r.state)
+	b.texts(r.kinds)
+	b.integer(r.scopes)
+	b.integer(r.rows)
+	b.integer(r.calls)
+	b.orNull(r.err)
+	b.orNull(r.code)
+	b.orNull(r.request)
+	b.float(r.seconds, r.hasSeconds)
+	b.orNull(r.def)
+	b.time(r.last)
+	return w.added(200)
 }
 
 // replace makes what was written the table.
@@ -521,7 +598,7 @@ func (m *commit) applyProblems(ctx context.Context) error {
 		kinds[k.ks.Name] = true
 	}
 	for i := range m.ends {
-		accounts[m.ends[i].account] = true
+		accounts[m.ends[i].place.account] = true
 	}
 	var rows []problem
 	changed := false

@@ -37,6 +37,10 @@ type Options struct {
 	// Threads is the number of files that are encoded at once, at most 2 if
 	// zero. Each takes about 30 MB.
 	Threads int
+	// Writing, if it is not nil, is called by a commit before the files of a
+	// kind's table, or of its part of resources, are written and when they are
+	// done. Calls come one at a time.
+	Writing func(table, kind string, done bool)
 }
 
 // Sink is an estate of Parquet files.

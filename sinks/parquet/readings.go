@@ -159,13 +159,14 @@ func (k *kindCommit) staged() int {
 
 // scopeEnd is how a scope of a kind ended.
 type scopeEnd struct {
-	kind                           int32
-	scope                          uint32
-	cloud, account, region, parent string
-	state                          schema.State
-	rows, calls                    int64
-	err, code, request             string
-	seconds                        float64
+	kind               int32
+	scope              uint32
+	place              place
+	parent             string
+	state              schema.State
+	rows, calls        int64
+	err, code, request string
+	seconds            float64
 }
 
 // loadScopes reads how the scopes ended.
@@ -181,7 +182,7 @@ func (m *commit) loadScopes() error {
 		seconds := rec.Column(13).(*array.Float64)
 		for i := range kinds.Len() {
 			e := scopeEnd{
-				kind: kinds.Value(i), scope: m.t.scopes.number(str(2).Value(i)), cloud: text(str(3), i), account: text(str(4), i), region: text(str(5), i),
+				kind: kinds.Value(i), scope: m.t.scopes.number(str(2).Value(i)), place: place{text(str(3), i), text(str(4), i), text(str(5), i)},
 				parent: text(str(6), i), state: schema.State(text(str(7), i)), rows: rows.Value(i), calls: calls.Value(i),
 				err: text(str(10), i), code: text(str(11), i), request: text(str(12), i), seconds: seconds.Value(i),
 			}

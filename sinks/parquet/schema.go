@@ -36,7 +36,6 @@ func (s *Sink) planSchema(ctx context.Context, base *state, kinds []*schema.Kind
 	for _, name := range taken {
 		conflicts = append(conflicts, sinks.SchemaChange{
 			Action: sinks.Conflict, Table: name, Have: "files that are not dewpoint's", Want: "an empty folder",
-			SQL: fmt.Sprintf("-- move the files in %s/ of %s", name, s.URL()),
 		})
 	}
 	have := map[string]bool{}
@@ -68,7 +67,6 @@ func (c *catalogue) changes(k *schema.Kind) []sinks.SchemaChange {
 		if other := c.byName(k.Name); other != nil {
 			return []sinks.SchemaChange{{
 				Action: sinks.Conflict, Table: k.Name, Have: "the table of the kind with the key " + other.Key, Want: "none",
-				SQL: "DROP TABLE " + duckdb.Ident(k.Name),
 			}}
 		}
 		var cols []string
@@ -94,7 +92,6 @@ func (c *catalogue) changes(k *schema.Kind) []sinks.SchemaChange {
 			change.SQL = fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s", table, duckdb.Ident(col.Name), duckdb.ColumnType(col.Type))
 		case have.Type != col.Type.String():
 			change.Action, change.Have = sinks.Conflict, have.Type
-			change.SQL = fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", table, duckdb.Ident(col.Name), duckdb.Ident(col.Name+"_old"))
 		default:
 			continue
 		}

@@ -153,10 +153,10 @@ func (r *rowReader) writeGroup(ctx context.Context, f *outFile, cols []outColumn
 		if err != nil {
 			return err
 		}
-	}
-	r.t.rows.forget()
-	if r.patches.spool != nil {
-		r.patches.spool.forget()
+		r.t.rows.forget()
+		if r.patches.spool != nil {
+			r.patches.spool.forget()
+		}
 	}
 	return nil
 }

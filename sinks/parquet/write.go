@@ -176,6 +176,7 @@ func (k *kindCommit) write(ctx, wctx context.Context, fresh []uint32) error {
 		tb := tables[i]
 		for n, p := range tb.parts {
 			k.work.Go(func() error {
+				tb.begin()
 				files, err := tb.write(wctx, p, n)
 				k.t.mu.Lock()
 				defer k.t.mu.Unlock()
@@ -184,6 +185,7 @@ func (k *kindCommit) write(ctx, wctx context.Context, fresh []uint32) error {
 					return fmt.Errorf("write %s: %w", tb.name, err)
 				}
 				tb.done[n] = files
+				tb.finished()
 				return nil
 			})
 		}
@@ -199,6 +201,36 @@ type target struct {
 	src        *sources
 	parts      []plan
 	done       [][]fileEntry
+	begun      bool
+}
+
+func (t *target) begin() {
+	t.commit.t.mu.Lock()
+	defer t.commit.t.mu.Unlock()
+	if !t.begun {
+		t.begun = true
+		t.tell(false)
+	}
+}
+
+// finished tells who wants to know that all parts are written, under the lock.
+func (t *target) finished() {
+	for _, files := range t.done {
+		if files == nil {
+			return
+		}
+	}
+	t.tell(true)
+}
+
+func (t *target) tell(done bool) {
+	kind := t.kind
+	if kind == "" {
+		kind = t.name
+	}
+	if writing := t.commit.t.sink.opts.Writing; writing != nil {
+		writing(t.name, kind, done)
+	}
 }
 
 // outColumn says where the values of a column come from.
@@ -355,7 +387,7 @@ type rowWriter struct {
 }
 
 func (m *commit) newRowWriter(cols []schema.Column, table, kind string) (*rowWriter, error) {
-	return &rowWriter{m: m, cols: cols, table: table, kind: kind, builder: array.NewRecordBuilder(memory.DefaultAllocator, arrowSchema(cols))}, nil
+	return &rowWriter{m: m, cols: cols, table: table, kind: kind, builder: array.NewRecordBuilder(memory.DefaultAllocator, ArrowSchema(cols))}, nil
 }
 
 // added counts a row that was appended to the builder, with its size.
