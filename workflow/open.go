@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres"
+	"github.com/dewpoint-data/dewpoint/sinks/snowflake"
 )
 
 // sinkScheme is a kind of sink, known by how its URLs begin.
@@ -48,6 +50,12 @@ func sinkSchemes() []sinkScheme {
 			return parquet.Open(ctx, url, parquet.Options{LockTimeout: c.lockTimeout()})
 		},
 		read: parquet.OpenReader,
+	}, {
+		prefixes: []string{"snowflake://"}, example: "snowflake://USER@ACCOUNT/DATABASE/SCHEMA",
+		open: func(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
+			return snowflake.Open(ctx, url, snowflake.Options{LockTimeout: c.lockTimeout()})
+		},
+		read: snowflake.OpenReader,
 	}}
 }
 
@@ -123,8 +131,22 @@ func OpenReader(ctx context.Context, url string) (*sql.DB, error) {
 func ShowURL(url string) string { return withoutSecrets(url) }
 
 // LoadCatalogue loads the built-in kinds and those of the configuration.
-func LoadCatalogue(c *Config) (*catalog.Catalogue, error) {
-	var o catalog.Options
+func LoadCatalogue(c *Config) (*catalog.Catalogue, error) { return loadCatalogue(c, nil) }
+
+// LoadSelected is LoadCatalogue for a sync of a few kinds: services of which
+// nothing is read are known by their kinds' names alone.
+func LoadSelected(c *Config, o SourceOptions) (*catalog.Catalogue, error) {
+	return loadCatalogue(c, o.only(c))
+}
+
+func loadCatalogue(c *Config, only []string) (*catalog.Catalogue, error) {
+	o := catalog.Options{Only: only}
+	// Most of what loading allocates stays: to collect it early is for nothing.
+	if p := debug.SetGCPercent(300); p > 0 {
+		defer debug.SetGCPercent(p)
+	} else {
+		debug.SetGCPercent(p)
+	}
 	for _, p := range c.Catalogue {
 		fi, err := os.Stat(p)
 		switch {
@@ -157,17 +179,21 @@ type SourceOptions struct {
 	Version        string
 }
 
+// only are the kinds asked for, empty for all.
+func (o SourceOptions) only(c *Config) []string {
+	if len(o.Only) > 0 {
+		return o.Only
+	}
+	return c.Kinds.Only
+}
+
 // OpenSources makes the sources of a configuration. The function returned
 // closes them and finishes the recording.
 func OpenSources(ctx context.Context, c *Config, cat *catalog.Catalogue, o SourceOptions) ([]extract.Source, func() error, error) {
 	if o.Record != "" && o.Replay != "" {
 		return nil, nil, &ConfigError{errors.New("--record and --replay exclude each other")}
 	}
-	only := c.Kinds.Only
-	if len(o.Only) > 0 {
-		only = o.Only
-	}
-	entries, err := cat.Select(only, append(c.Kinds.Skip[:len(c.Kinds.Skip):len(c.Kinds.Skip)], o.Skip...))
+	entries, err := cat.Select(o.only(c), append(c.Kinds.Skip[:len(c.Kinds.Skip):len(c.Kinds.Skip)], o.Skip...))
 	if err != nil {
 		return nil, nil, &ConfigError{err}
 	}

@@ -6,6 +6,7 @@ package workflow
 import (
 	"context"
 	"errors"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -145,13 +146,27 @@ func Sync(ctx context.Context, stop context.Context, o Options) (*Report, error)
 	}
 
 	p.phase("committing")
-	// The pages' memory goes back before the databases take theirs, which Go's
-	// collector does not see.
-	percent := debug.SetGCPercent(20)
-	debug.FreeOSMemory()
+	lavish := frugal()
 	f.commit(stop)
-	debug.SetGCPercent(percent)
+	lavish()
 	r.FinishedAt = time.Now().UTC()
 	p.phase("done")
 	return r, f.alive()
+}
+
+// modest is how much heap is kept before a commit; to collect less is not
+// worth it.
+const modest = 64 << 20
+
+// frugal gives the pages' memory back before the databases take theirs, which
+// Go's collector does not see, and returns what ends it.
+func frugal() (end func()) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapSys-m.HeapReleased < modest {
+		return func() {}
+	}
+	percent := debug.SetGCPercent(20)
+	debug.FreeOSMemory()
+	return func() { debug.SetGCPercent(percent) }
 }

@@ -140,6 +140,10 @@ func TestNoSinkPrintsAPassword(t *testing.T) {
 		"s3://u:" + password + "@bucket/prefix?region=us-east-1&endpoint=http://127.0.0.1:1",
 		"s3://bucket/prefix?nothing=1&secret=" + password,
 		"gs://u:" + password + "@bucket/prefix",
+		"snowflake://u:" + password + "@127.0.0.1:1/d/s?protocol=http&loginTimeout=1",
+		"snowflake://u:" + password + "@account/d/s?nothing=1",
+		"snowflake://u@account/d/s?token=" + password + "&authenticator=oauth&nothing=1",
+		"snowflake://u@account/d/s?private_key=" + password,
 	} {
 		var said []string
 		note := func(err error) {
@@ -147,7 +151,7 @@ func TestNoSinkPrintsAPassword(t *testing.T) {
 				said = append(said, err.Error())
 			}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		c := DefaultConfig()
 		c.Sinks, c.LockTimeout = []string{url}, 0
 		open, unopened, err := OpenSinks(ctx, c)

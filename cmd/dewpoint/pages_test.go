@@ -7,10 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
 )
 
 // TestPages runs every console block of the documentation, page by page, each
@@ -68,6 +70,9 @@ func TestPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := t.TempDir()
+			if filepath.Base(path) == "postgres.md" {
+				withPostgres(t, env)
+			}
 			write(t, filepath.Join(dir, "dewpoint.duckdb"), string(database))
 			write(t, filepath.Join(dir, "report.sql"), "SELECT count(*) FROM resources")
 			if err := os.Symlink(filepath.Join(repo, "examples"), filepath.Join(dir, "examples")); err != nil {
@@ -89,6 +94,25 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withPostgres starts a server for one page and names it as psql is told.
+func withPostgres(t *testing.T, env map[string]string) {
+	t.Helper()
+	if os.Getenv("DEWPOINT_TEST_SKIP_SERVERS") == "1" {
+		t.Skip("DEWPOINT_TEST_SKIP_SERVERS is set")
+	}
+	server, err := postgrestest.Start(postgrestest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	env["PGHOST"], env["PGPORT"], env["PGUSER"], env["PGSSLMODE"] = "127.0.0.1", strconv.Itoa(server.Port), "postgres", "disable"
+	t.Cleanup(func() {
+		for _, name := range []string{"PGHOST", "PGPORT", "PGUSER", "PGSSLMODE"} {
+			delete(env, name)
+		}
+	})
 }
 
 func write(t *testing.T, path, text string) {

@@ -119,7 +119,7 @@ stops at once and leaves the database as it was.`,
 func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	reading, stop, done := signals()
 	defer done()
-	cat, err := workflow.LoadCatalogue(c)
+	cat, err := workflow.LoadSelected(c, f.options())
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ type Catalogue struct {
 	entries []*Entry // by name
 	byName  map[string]*Entry
 	lists   []*ListCall
+	// uncompiled are the kinds that are known by name alone, not in entries.
+	uncompiled []*Entry
 }
 
 // Entry is a kind with all that is needed to read it.

@@ -13,7 +13,7 @@ func load(files ...string) (*Catalogue, error) {
 	for i := 0; i < len(files); i += 2 {
 		docs = append(docs, parseDocument(files[i], []byte(files[i+1]), false))
 	}
-	return build(docs)
+	return build(docs, nil)
 }
 
 // volumes is a sound file that the cases change or add to.

@@ -15,11 +15,16 @@ import (
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
-// build checks and compiles the documents, service by service.
-func build(docs []*document) (*Catalogue, error) {
+// build checks and compiles the documents, service by service: those that the
+// kinds of only are of, all if it is empty or selects what does not exist.
+func build(docs []*document, only []string) (*Catalogue, error) {
 	m := merge(docs)
 	problems := m.problems
 	names := m.services()
+	var uncompiled []*Entry
+	if len(only) > 0 {
+		names, uncompiled = m.restrict(names, only)
+	}
 	parts := make([]*serviceCompiler, len(names))
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -31,7 +36,7 @@ func build(docs []*document) (*Catalogue, error) {
 		})
 	}
 	wg.Wait()
-	c := &Catalogue{byName: map[string]*Entry{}}
+	c := &Catalogue{byName: map[string]*Entry{}, uncompiled: uncompiled}
 	for _, p := range parts {
 		problems = append(problems, p.problems...)
 		for _, k := range p.order {

@@ -27,6 +27,10 @@ type Options struct {
 	// a kind stands in one file, and sensitive members that nothing is said
 	// about are errors instead of being dropped.
 	Alone bool
+	// Only, if not empty, compiles no more than the services of the kinds
+	// that these names, services and globs select, and those of the user's
+	// files. The others are known by name alone.
+	Only []string
 }
 
 // Load reads, checks and compiles the catalogue. Its error, where files are
@@ -36,7 +40,7 @@ func Load(o Options) (*Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return build(docs)
+	return build(docs, o.Only)
 }
 
 func readDocuments(o Options) ([]*document, error) {

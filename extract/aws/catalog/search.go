@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/dewpoint-data/dewpoint/schema"
 )
 
 // Names are the names of all kinds, sorted.
@@ -43,7 +45,7 @@ func (c *Catalogue) Select(only, skip []string) ([]*Entry, error) {
 	}
 	for _, p := range skip {
 		es, err := c.match(p)
-		if err != nil {
+		if err != nil && !c.knows(p) {
 			return nil, err
 		}
 		out = slices.DeleteFunc(out, func(e *Entry) bool { return slices.Contains(es, e) })
@@ -73,6 +75,46 @@ func (c *Catalogue) match(p string) ([]*Entry, error) {
 		return nil, fmt.Errorf("no kind, service or glob %q%s", p, didYouMean(p, c.words()))
 	}
 	return out, nil
+}
+
+// knows says whether a word names kinds that are not compiled.
+func (c *Catalogue) knows(word string) bool {
+	others := &Catalogue{entries: c.uncompiled}
+	_, err := others.match(word)
+	return err == nil
+}
+
+// restrict returns the services of the kinds that words select, and those of
+// users' files, and the kinds of the others by name alone.
+func (m *merged) restrict(services, words []string) (need []string, others []*Entry) {
+	all := &Catalogue{byName: map[string]*Entry{}}
+	wanted := map[string]bool{}
+	for _, name := range m.kindNames() {
+		k := m.kinds[name]
+		e := &Entry{Kind: &schema.Kind{Name: name, Service: k.file.Service, Renamed: k.Renamed}}
+		all.entries = append(all.entries, e)
+		all.byName[name] = e
+	}
+	for _, w := range words {
+		es, err := all.match(w)
+		if err != nil {
+			return services, nil
+		}
+		for _, e := range es {
+			wanted[e.Kind.Service] = true
+		}
+	}
+	for _, f := range m.files {
+		if f.doc.user {
+			wanted[f.Service] = true
+		}
+	}
+	for _, e := range all.entries {
+		if !wanted[e.Kind.Service] {
+			others = append(others, e)
+		}
+	}
+	return slices.DeleteFunc(services, func(s string) bool { return !wanted[s] }), others
 }
 
 // Search returns the kinds whose name matches a glob, or has the word in its
