@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -74,6 +75,9 @@ const (
 	copyBytes  = 256 << 20
 	chunkBytes = 60 << 10
 )
+
+// idleTime is how long a connection may have been idle to be used again.
+const idleTime = 20 * time.Second
 
 func newCopier(ctx context.Context, s *Sink) *copier {
 	c := &copier{sink: s, jobs: make(chan job, 2), failed: make(chan struct{})}
@@ -196,6 +200,7 @@ func (c *copier) work() {
 type worker struct {
 	*copier
 	conn     *conn
+	used     time.Time // when conn was last used
 	encoders map[*target]*encoder
 	buf      []byte
 }
@@ -218,6 +223,12 @@ func (s *copyStream) run(j job) error {
 	s.sent = append(s.sent, j)
 	w := s.worker
 	var err error
+	// What stands between may have dropped a connection that was idle.
+	if w.conn != nil && time.Since(w.used) > idleTime {
+		w.conn.close()
+		w.conn = nil
+	}
+	defer func() { w.used = time.Now() }()
 	if w.conn == nil {
 		if w.conn, err = w.sink.connect(w.ctx); err != nil {
 			return err

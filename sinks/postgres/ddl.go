@@ -29,9 +29,6 @@ func (d *definer) define(ctx context.Context) error {
 	if err := d.migrate(ctx); err != nil {
 		return err
 	}
-	if err := d.read(ctx); err != nil {
-		return err
-	}
 	if err := d.base.check(d.sink.URL(), d.kinds); err != nil {
 		return err
 	}
@@ -81,7 +78,8 @@ func (d *definer) short(ctx context.Context, sql string) error {
 	}
 }
 
-// migrate brings dewpoint's own tables to the newest version.
+// migrate reads the schema and brings dewpoint's own tables to the newest
+// version.
 func (d *definer) migrate(ctx context.Context) error {
 	if err := d.read(ctx); err != nil {
 		return err
@@ -106,7 +104,7 @@ func (d *definer) migrate(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", d.sink.explain(err))
 	}
-	return nil
+	return d.read(ctx)
 }
 
 // layout identifies what the DDL of a kind is made from.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -179,9 +180,12 @@ func processOf(pid int) string {
 	}
 	// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name in
 	// parentheses may hold anything; the start is the 20th field behind it.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if err != nil || len(fields) < 20 {
 		return ""
+	}
+	if fields[0] == "Z" { // it has ended, and nobody has asked how
+		fields[19] = "none"
 	}
 	return strings.TrimSpace(string(boot)) + " " + space + " " + fields[19]
 }
