@@ -177,13 +177,15 @@ func (b *base) check(url string, kinds []*schema.Kind) error {
 	if _, err := b.migrations(url); err != nil {
 		return err
 	}
-	for _, c := range b.conflicts(kinds) {
-		if c.Column != "" {
-			return &sinks.SchemaError{Kind: c.Table, Column: c.Column, Have: c.Have, Want: c.Want}
-		}
-		return fmt.Errorf("%s: %s is %s: rename it (%s), or name another file", url, c.Table, c.Have, c.SQL)
+	all := b.conflicts(kinds)
+	if len(all) == 0 {
+		return nil
 	}
-	return nil
+	c := all[0]
+	if c.Column != "" {
+		return &sinks.SchemaError{Kind: c.Table, Column: c.Column, Have: c.Have, Want: c.Want}
+	}
+	return fmt.Errorf("%s: %s is %s: rename it (%s), or name another file", url, c.Table, c.Have, c.SQL)
 }
 
 // conflicts lists what is in the way of the kinds and of dewpoint's own tables.

@@ -1,6 +1,7 @@
 package sinktest
 
 import (
+	"math"
 	"math/big"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestText(t *testing.T) {
 		{big.NewInt(9), "HUGEINT", "9"},
 		{0.1, "", "0.1"},
 		{1e21, "", "1e+21"},
-		{-0.0, "", "0"},
+		{math.Copysign(0, -1), "", "0"},
 		{`{"b": 1.50, "a": [1E2, null]}`, "jsonb", `{"a":[100,null],"b":1.5}`},
 		{`{"b": 1}`, "text", `{"b": 1}`},
 		{[]byte(`[ 9007199254740993 ]`), "VARIANT", "[9007199254740993]"},
