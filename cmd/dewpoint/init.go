@@ -195,7 +195,7 @@ func configText(tried []found, chosen, regions []string) []byte {
 	w("# What dewpoint reads and where it writes. Every key may be left out.")
 	w("# All keys: docs/configuration.md. ${NAME} is an environment variable.")
 	w("")
-	w("# The databases to write to.")
+	w("# The databases to write to, by URL: docs/sinks/README.md has them.")
 	w("sinks:")
 	w("  - duckdb:dewpoint.duckdb")
 	w("")

@@ -54,6 +54,7 @@ Times are UTC. A table is fitted to the terminal; -o line shows every column.`,
 	f := cmd.Flags()
 	t.flags(cmd, "ask this sink, by `URL` (default as sync writes)")
 	f.StringArrayVar(&t.to, "from", nil, "the same as --to")
+	hide(cmd, "from")
 	f.StringVarP(&output, "output", "o", "table", strings.Join(rows.Formats, ", "))
 	complete(cmd, "output", completeWith(rows.Formats...))
 	f.StringVar(&null, "null", "NULL", "what stands for NULL (nothing in csv, markdown)")

@@ -251,6 +251,13 @@ func complete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 	}
 }
 
+// hide leaves a flag out of the help.
+func hide(cmd *cobra.Command, flag string) {
+	if err := cmd.Flags().MarkHidden(flag); err != nil {
+		panic("dewpoint: " + err.Error()) // no such flag
+	}
+}
+
 // completeWith completes with fixed words.
 func completeWith(words ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)

@@ -36,7 +36,7 @@ func (f *schemaFlags) flags(cmd *cobra.Command) {
 	f.targets.flags(cmd, "look at this sink, by `URL`; may be repeated (default sinks of the\nconfiguration, or duckdb:dewpoint.duckdb)")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "table", strings.Join(schemaFormats, " or "))
 	complete(cmd, "output", completeWith(schemaFormats...))
-	cmd.Flags().BoolVar(&f.sql, "sql", false, "print the statements instead")
+	cmd.Flags().BoolVar(&f.sql, "sql", false, "print the statements instead of a table")
 }
 
 var schemaFormats = []string{"table", "json"}
