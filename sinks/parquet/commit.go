@@ -76,12 +76,32 @@ const (
 	appliedUnread
 )
 
-// gcPercent keeps the garbage of a commit small: its tables live long.
-const gcPercent = 30
+// A commit's tables live long: its garbage is kept small, and smaller still
+// where memory comes near to what they take.
+const (
+	gcPercent    = 30
+	commitBytes  = 128 << 20
+	commitPerRow = 64
+)
+
+// boundMemory returns what undoes it.
+func (t *tx) boundMemory() (restore func()) {
+	rows := int64(0)
+	for _, k := range t.Kinds() {
+		rows += k.Had + k.Rows
+	}
+	percent := debug.SetGCPercent(gcPercent)
+	limit := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(limit, commitBytes+commitPerRow*rows))
+	debug.FreeOSMemory()
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
+}
 
 func (t *tx) commit(ctx context.Context, outcome sinks.Outcome) (sinks.Summary, error) {
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	debug.FreeOSMemory()
+	defer t.boundMemory()()
 	m := t.newCommit(outcome)
 	m.define()
 	err := m.run(ctx)
@@ -152,6 +172,9 @@ func (m *commit) run(ctx context.Context) error {
 		}
 		if err := s.do(ctx); err != nil {
 			return err
+		}
+		if s.name == "rows" {
+			debug.FreeOSMemory() // what the edges take stands beside it otherwise
 		}
 		m.t.sink.at("commit:" + s.name)
 	}

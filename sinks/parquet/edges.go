@@ -26,15 +26,18 @@ type edgeKind struct {
 	decls []schema.Edge
 	// standing are the edges of changed rows that stand already.
 	standing map[edgeKey]bool
-	// distinct are the edges met, where declarations may yield equal ones.
-	distinct map[edgeKey]bool
+	// shared says that declarations may yield equal edges.
+	shared bool
 	// refs are the references to resolve: of the open old edges in their
 	// order, then of the new ones in theirs.
 	refs []reference
 	open int
 	// dirty says that an old edge changes or goes.
 	dirty bool
+	// fresh is the number of staged edges; where they are many, their
+	// references are resolved while they are written.
 	fresh int
+	large bool
 }
 
 type edgeKey struct{ hi, lo uint64 }
@@ -147,9 +150,7 @@ func (e *edgeKind) affected(touched map[string]bool) bool {
 
 // collect gathers the references that have to be resolved.
 func (e *edgeKind) collect(ctx context.Context, r *resolver, touched map[string]bool) error {
-	if e.k != nil && shared(e.decls) {
-		e.distinct = map[edgeKey]bool{}
-	}
+	e.shared = shared(e.decls)
 	affected := e.affected(touched)
 	if affected {
 		if err := e.collectStanding(); err != nil {
@@ -160,18 +161,27 @@ func (e *edgeKind) collect(ctx context.Context, r *resolver, touched map[string]
 		}
 	}
 	e.open = len(e.refs)
-	if e.k == nil {
+	if e.k == nil || e.k.applied == nil {
 		return nil
 	}
-	if e.distinct != nil {
-		clear(e.distinct)
+	segs := e.t.edges[e.k.ks.Index]
+	for i := range segs {
+		e.fresh += segs[i].rows
 	}
-	err := e.staged(func(s *stagedEdge) error {
-		e.refs = append(e.refs, r.reference(s.decl.To, s.ref, s.account, s.region, s.decl.Match))
+	if e.large = e.fresh > resolveAtOnce/2 && !e.shared; e.large {
+		return nil
+	}
+	e.refs = slices.Grow(e.refs, e.fresh)
+	err := e.staged(segs, func(s *stagedEdge) error {
+		e.refs = append(e.refs, e.referenceOf(r, s))
 		return nil
 	})
 	e.fresh = len(e.refs) - e.open
 	return err
+}
+
+func (e *edgeKind) referenceOf(r *resolver, s *stagedEdge) reference {
+	return r.reference(s.decl.To, s.ref, s.account, s.region, s.decl.Match)
 }
 
 // shared says whether two edges of a row may differ in their declaration
@@ -195,12 +205,8 @@ type stagedEdge struct {
 	ref, account, region, scope string
 }
 
-// all yields every staged edge of the rows that were entered.
-func (e *edgeKind) all(f func(s *stagedEdge, applied uint8) error) error {
-	if e.k == nil || e.k.applied == nil {
-		return nil
-	}
-	segs := e.t.edges[e.k.ks.Index]
+// all yields every edge of the segments whose row was entered.
+func (e *edgeKind) all(segs []segment, f func(s *stagedEdge, applied uint8) error) error {
 	for i := range segs {
 		rec := e.t.rows.record(&segs[i], stage.EdgeSchema)
 		pos, from, decl := rec.Column(1).(*array.Int64), rec.Column(2).(*array.FixedSizeBinary), rec.Column(3).(*array.Int32)
@@ -227,7 +233,10 @@ func (e *edgeKind) all(f func(s *stagedEdge, applied uint8) error) error {
 // stand already are told.
 func (e *edgeKind) collectStanding() error {
 	e.standing = map[edgeKey]bool{}
-	return e.all(func(s *stagedEdge, applied uint8) error {
+	if e.k == nil || e.k.applied == nil {
+		return nil
+	}
+	return e.all(e.t.edges[e.k.ks.Index], func(s *stagedEdge, applied uint8) error {
 		if applied&appliedChanged != 0 {
 			e.standing[keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref, "")] = false
 		}
@@ -235,18 +244,21 @@ func (e *edgeKind) collectStanding() error {
 	})
 }
 
-// staged yields the staged edges that are to be entered.
-func (e *edgeKind) staged(f func(s *stagedEdge) error) error {
-	return e.all(func(s *stagedEdge, applied uint8) error {
+// staged yields the edges of segments that are to be entered. Each segment is
+// read twice, for its references and for itself; the second time the same
+// edges count as met before.
+func (e *edgeKind) staged(segs []segment, f func(s *stagedEdge) error) error {
+	met := map[edgeKey]bool{}
+	return e.all(segs, func(s *stagedEdge, applied uint8) error {
 		if applied&appliedChanged != 0 && e.standing[keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref, "")] {
 			return nil
 		}
-		if e.distinct != nil {
+		if e.shared {
 			key := keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref, string(s.decl.Match)+"/"+string(s.decl.OnDelete))
-			if e.distinct[key] {
+			if met[key] {
 				return nil
 			}
-			e.distinct[key] = true
+			met[key] = true
 		}
 		return f(s)
 	})
@@ -466,21 +478,24 @@ func (e *edgeKind) write(ctx context.Context, r *resolver) error {
 			return err
 		}
 	}
-	at = e.open
-	if e.distinct != nil {
-		clear(e.distinct)
-	}
-	err = e.staged(func(s *stagedEdge) error {
+	refs := e.refs[e.open:]
+	at = 0
+	putStaged := func(s *stagedEdge) error {
 		onDelete := s.decl.OnDelete
 		if onDelete == "" {
 			onDelete = schema.Block
 		}
 		o := oldEdge{from: [16]byte(s.from), relation: s.decl.Relation, toKind: s.decl.To, ref: s.ref, onDelete: string(onDelete), scope: s.scope}
-		settle(&o, &e.refs[at])
+		settle(&o, &refs[at])
 		at++
 		return put(&o)
-	})
-	if err != nil {
+	}
+	if err := e.eachPart(ctx, r, func(segs []segment, part []reference) error {
+		if part != nil {
+			refs, at = part, 0
+		}
+		return e.staged(segs, putStaged)
+	}); err != nil {
 		return err
 	}
 	files, err := w.close()
@@ -491,6 +506,42 @@ func (e *edgeKind) write(ctx context.Context, r *resolver) error {
 		files[i].Refers, files[i].Open = slices.Sorted(maps.Keys(refers)), open
 	}
 	e.next.set("edges", e.name, files)
+	return nil
+}
+
+// eachPart yields the staged edges in parts: all at once with the references
+// that are resolved already, or many with those of each part.
+func (e *edgeKind) eachPart(ctx context.Context, r *resolver, f func(segs []segment, refs []reference) error) error {
+	if e.k == nil || e.k.applied == nil {
+		return nil
+	}
+	segs := e.t.edges[e.k.ks.Index]
+	if !e.large {
+		return f(segs, nil)
+	}
+	refs := make([]reference, 0, resolveAtOnce)
+	for len(segs) > 0 {
+		n, rows := 0, 0
+		for n < len(segs) && (n == 0 || rows+segs[n].rows <= resolveAtOnce) {
+			rows += segs[n].rows
+			n++
+		}
+		refs = refs[:0]
+		err := e.staged(segs[:n], func(s *stagedEdge) error {
+			refs = append(refs, e.referenceOf(r, s))
+			return nil
+		})
+		if err == nil {
+			err = r.resolve(ctx, refs)
+		}
+		if err == nil {
+			err = f(segs[:n], refs)
+		}
+		if err != nil {
+			return err
+		}
+		segs = segs[n:]
+	}
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/parquet/iceberg"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects"
 )
 
@@ -52,7 +53,9 @@ type Sink struct {
 	staging string
 	// retention is how long a superseded manifest and its files stay.
 	retention time.Duration
-	opts      Options
+	// catalog shows the tables to engines that read Iceberg, nil without one.
+	catalog *iceberg.Catalog
+	opts    Options
 	// at is called at every step of the protocol; tests kill the process there.
 	at func(step string)
 }
@@ -65,8 +68,9 @@ const defaultRetention = 7 * 24 * time.Hour
 // Open names an estate: a directory, parquet:DIR, s3://BUCKET/PREFIX or
 // gs://BUCKET/PREFIX. Parameters of the URL are retention, how long superseded
 // states stay (168h, 30d; 0 removes them with the next sync), staging, the
-// folder for a sync's own files, and those of objects.Open. Nothing is read or
-// written before Begin.
+// folder for a sync's own files, and those of objects.Open. format=iceberg shows
+// the tables in an Iceberg catalog too; its parameters are those of iceberg.Open.
+// Nothing is read or written before Begin.
 func Open(ctx context.Context, rawURL string, o Options) (*Sink, error) {
 	s := &Sink{opts: o, retention: defaultRetention, at: func(string) {}}
 	if s.opts.LockTimeout == 0 {
@@ -79,12 +83,17 @@ func Open(ctx context.Context, rawURL string, o Options) (*Sink, error) {
 		s.opts.Threads = min(runtime.GOMAXPROCS(0), 2)
 	}
 	shown, _, _ := strings.Cut(rawURL, "?")
-	place, err := s.takeParameters(rawURL)
+	place, catalog, err := s.takeParameters(rawURL)
 	if err != nil {
 		return nil, &sinks.URLError{URL: shown, Err: err}
 	}
 	if s.store, err = objects.Open(ctx, place); err != nil {
 		return nil, &sinks.URLError{URL: shown, Err: err}
+	}
+	if catalog != nil {
+		if s.catalog, err = iceberg.Open(catalog, s.store, "syncs"); err != nil {
+			return nil, &sinks.URLError{URL: shown, Err: err}
+		}
 	}
 	if s.staging == "" {
 		s.staging = filepath.Join(os.TempDir(), "dewpoint-parquet")
@@ -95,47 +104,60 @@ func Open(ctx context.Context, rawURL string, o Options) (*Sink, error) {
 	return s, nil
 }
 
-// takeParameters reads the sink's own parameters and returns the URL without
-// them.
-func (s *Sink) takeParameters(rawURL string) (string, error) {
+// takeParameters reads the sink's own parameters. It returns the URL without
+// them and the parameters of the Iceberg catalog, nil without one.
+func (s *Sink) takeParameters(rawURL string) (string, url.Values, error) {
 	place, query, found := strings.Cut(rawURL, "?")
 	if place == "" || place == "parquet:" {
-		return "", errors.New("no place is named: use parquet:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
+		return "", nil, errors.New("no place is named: use parquet:DIR, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
 	}
 	if !strings.HasPrefix(place, "s3:") && !strings.HasPrefix(place, "gs:") {
 		dir := strings.TrimPrefix(strings.TrimPrefix(place, "parquet:"), "file:")
 		abs, err := filepath.Abs(dir)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		s.local, place = abs, "file:"+abs
 	}
 	if !found {
-		return place, nil
+		return place, nil, nil
 	}
 	params, err := url.ParseQuery(query)
 	if err != nil {
-		return "", errors.New("its parameters cannot be read")
+		return "", nil, errors.New("its parameters cannot be read")
 	}
 	if v := params.Get("retention"); v != "" {
 		if s.retention, err = parseAge(v); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	if v := params.Get("staging"); v != "" {
 		s.staging = v
 	}
+	var catalog url.Values
+	switch v := params.Get("format"); v {
+	case "", "parquet":
+	case "iceberg":
+		catalog = url.Values{}
+		for _, name := range iceberg.Parameters() {
+			catalog.Set(name, params.Get(name))
+			params.Del(name)
+		}
+	default:
+		return "", nil, fmt.Errorf("format=%s is not known: use parquet or iceberg", v)
+	}
+	params.Del("format")
 	params.Del("retention")
 	params.Del("staging")
 	if len(params) == 0 {
-		return place, nil
+		return place, catalog, nil
 	}
 	if s.local != "" {
 		for name := range params {
-			return "", fmt.Errorf("there is no parameter %s for a directory: use retention or staging", name)
+			return "", nil, fmt.Errorf("there is no parameter %s for a directory: use retention or staging", name)
 		}
 	}
-	return place + "?" + params.Encode(), nil
+	return place + "?" + params.Encode(), catalog, nil
 }
 
 // parseAge reads a duration in hours (36h) or days (30d).

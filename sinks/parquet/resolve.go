@@ -147,8 +147,9 @@ func (t *matches) count(k matchKey, id *[16]byte, kind uint32) {
 	s.id, s.kind = *id, kind
 }
 
-// resolveAtOnce is how many references are looked for in one reading.
-const resolveAtOnce = 512 << 10
+// resolveAtOnce is how many references are looked for in one reading: as many
+// as a table of half a million keys takes.
+const resolveAtOnce = 349_000
 
 // resolve resolves references.
 func (r *resolver) resolve(ctx context.Context, refs []reference) error {

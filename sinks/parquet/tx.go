@@ -260,7 +260,12 @@ func (t *tx) Commit(ctx context.Context, end sinks.Outcome) (sinks.Summary, erro
 		return sinks.Summary{}, t.commitError(err)
 	}
 	t.sink.at("commit:committed")
-	t.sweep(context.WithoutCancel(ctx))
+	if t.unpublished == nil {
+		t.sweep(context.WithoutCancel(ctx))
+	} else {
+		// The catalog's snapshots may name files that the manifests no longer do.
+		sum.Notices = append(sum.Notices, "the sync is committed, its Iceberg tables are as they were; the next sync brings them up to date: "+t.unpublished.Error())
+	}
 	t.sink.at("commit:swept")
 	t.end()
 	return sum, nil
