@@ -82,6 +82,8 @@ type Summary struct {
 	Edges int64 // rows in edges after the commit
 	// Bytes is the size of the database after the commit, 0 if unknown.
 	Bytes int64
+	// Notices say what did not succeed beside the commit, and what to do.
+	Notices []string
 }
 
 // KindSummary is what a commit did to one kind.

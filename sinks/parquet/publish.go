@@ -2,10 +2,9 @@ package parquet
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"errors"
+	"time"
 
-	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/iceberg"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects"
 )
@@ -14,17 +13,13 @@ import (
 // DuckDB, definitions for other engines, tables in an Iceberg catalog. They
 // follow the manifest.
 func (m *commit) publish(ctx context.Context) error {
-	st := m.t.sink.store
-	text, err := m.next.viewsSQL(m.t.sink)
-	if err != nil {
-		return err
-	}
-	if err := putText(st.Writer(ctx, "views.sql"), text); err != nil {
-		return err
-	}
+	err := m.writeDefinitions(ctx)
 	m.t.unpublished = m.publishIceberg(ctx)
-	return m.t.unpublished
+	return errors.Join(err, m.t.unpublished)
 }
+
+// publishTimeout bounds what a catalog may take.
+const publishTimeout = 10 * time.Minute
 
 // publishIceberg brings the tables of the Iceberg catalog to the new state.
 func (m *commit) publishIceberg(ctx context.Context) error {
@@ -32,6 +27,8 @@ func (m *commit) publishIceberg(ctx context.Context) error {
 	if sink.catalog == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
 	s := iceberg.State{Sync: m.next.Sync, Retention: sink.retention}
 	for _, name := range m.next.tables() {
 		t := iceberg.Table{Name: name, Doc: m.next.docOf(name), Columns: m.next.tableColumns(name)}
@@ -50,25 +47,4 @@ func putText(w objects.Writer, text string) error {
 	}
 	_, err := w.Commit()
 	return err
-}
-
-// viewsSQL are the views of DuckDB over the latest state.
-func (s *state) viewsSQL(sink *Sink) (string, error) {
-	root := sink.URL() + "/"
-	if sink.local != "" {
-		root = sink.local + "/"
-	}
-	defs, err := s.duckdbViews(func(key string) string { return root + key })
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "-- Views over the estate in %s as of sync %s. Written by dewpoint after every sync.\n", sink.URL(), s.Sync)
-	for _, d := range defs {
-		b.WriteString(d.sql + ";\n")
-		if d.doc != "" {
-			fmt.Fprintf(&b, "COMMENT ON VIEW %s IS %s;\n", duckdb.Ident(d.name), duckdb.Literal(d.doc))
-		}
-	}
-	return b.String(), nil
 }

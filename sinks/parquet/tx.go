@@ -41,6 +41,8 @@ type tx struct {
 	// patchFiles is the number of spools of patched rows.
 	patchFiles int
 	done       bool
+	// unpublished is why the Iceberg catalog does not have the commit.
+	unpublished error
 }
 
 var errDone = errors.New("the sync has ended")

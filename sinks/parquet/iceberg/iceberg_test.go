@@ -24,6 +24,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/iceberg"
+	"github.com/dewpoint-data/dewpoint/sinks/parquet/iceberg/icebergtest"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects/objectstest"
 )
@@ -43,7 +44,7 @@ type estate struct {
 	props   map[string]string // for the reader
 
 	namespace string
-	r         *reader
+	r         *icebergtest.Reader
 }
 
 // newEstate makes an estate whose catalog is reached through an address of its
@@ -107,16 +108,16 @@ func (e *estate) publish(sync string, retention time.Duration, tables ...iceberg
 	}
 }
 
-func (e *estate) show(table string) shown {
+func (e *estate) show(table string) icebergtest.Shown {
 	e.t.Helper()
-	return e.r.show(e.address, e.namespace, table, e.props)
+	return e.r.Show(e.address, e.namespace, table, e.props)
 }
 
-func (e *estate) expect(table, ids_, syncs string) shown {
+func (e *estate) expect(table, ids, syncs string) icebergtest.Shown {
 	e.t.Helper()
 	s := e.show(table)
-	if got := ids(s.Rows); got != ids_ {
-		e.t.Errorf("%s has the rows %q, want %q", table, got, ids_)
+	if got := icebergtest.IDs(s.Rows); got != ids {
+		e.t.Errorf("%s has the rows %q, want %q", table, got, ids)
 	}
 	if got := strings.Join(s.Syncs, " "); got != syncs {
 		e.t.Errorf("%s has snapshots of the syncs %q, want %q", table, got, syncs)
@@ -125,9 +126,9 @@ func (e *estate) expect(table, ids_, syncs string) shown {
 }
 
 func TestPublish(t *testing.T) {
-	address := startCatalog(t)
+	address := icebergtest.StartCatalog(t)
 	s3 := objectstest.StartS3(t)
-	r := startReader(t)
+	r := icebergtest.StartReader(t)
 	for name, url := range map[string]string{"Disk": t.TempDir(), "S3": s3.URL()} {
 		t.Run(name, func(t *testing.T) {
 			e := newEstate(t, strings.ToLower(name), url, address, address)
@@ -182,7 +183,7 @@ func testPublish(t *testing.T, e *estate) {
 	tables[3].Files = []iceberg.File{e.file("s/2.parquet", queueColumns, "1", "2")}
 	e.publish("s2", time.Hour, tables...)
 	s = e.expect(queue, "4 1 2", "s1 s2")
-	if got := ids(s.Past[0]); got != "1 2 3" {
+	if got := icebergtest.IDs(s.Past[0]); got != "1 2 3" {
 		t.Errorf("the first snapshot has %q", got)
 	}
 	for _, r := range s.Rows {
@@ -277,8 +278,8 @@ func startProxy(t *testing.T, address string) *proxy {
 }
 
 func TestPublishCommitsAllTablesAtOnce(t *testing.T) {
-	address := startCatalog(t)
-	r := startReader(t)
+	address := icebergtest.StartCatalog(t)
+	r := icebergtest.StartReader(t)
 	publish := func(t *testing.T, p *proxy, namespace string) {
 		e := newEstate(t, namespace, t.TempDir(), address, p.URL)
 		e.r = r
@@ -315,7 +316,7 @@ func TestPublishCommitsAllTablesAtOnce(t *testing.T) {
 }
 
 func TestPublishErrorsSayWhatToDo(t *testing.T) {
-	address := startCatalog(t)
+	address := icebergtest.StartCatalog(t)
 	e := newEstate(t, "errors", t.TempDir(), address, address)
 	e.publish("s1", time.Hour, iceberg.Table{Name: "queue", Columns: queueColumns})
 	check := func(e *estate, tb iceberg.Table, want string) {

@@ -1,4 +1,6 @@
-package iceberg_test
+// Package icebergtest runs a REST catalog of Iceberg and a reader that is not
+// ours.
+package icebergtest
 
 import (
 	"encoding/json"
@@ -20,9 +22,9 @@ const (
 	readerVersion  = "0.12.0"
 )
 
-// startCatalog runs the REST catalog of Iceberg's own tests until the test
+// StartCatalog runs the REST catalog of Iceberg's own tests until the test
 // ends and returns its address.
-func startCatalog(t *testing.T) string {
+func StartCatalog(t *testing.T) string {
 	t.Helper()
 	jars := cached(t, "iceberg-rest-"+catalogVersion)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,8 +93,8 @@ func cached(t *testing.T, name string) string {
 	return path
 }
 
-// shown is what PyIceberg sees of a table.
-type shown struct {
+// Shown is what PyIceberg sees of a table.
+type Shown struct {
 	Columns []string           `json:"columns"`
 	Rows    []map[string]any   `json:"rows"`
 	Past    [][]map[string]any `json:"past"` // rows at each snapshot, oldest first
@@ -118,14 +120,14 @@ for line in sys.stdin:
     print(json.dumps(show(*json.loads(line))), flush=True)
 `
 
-// reader is a running PyIceberg.
-type reader struct {
+// Reader is a running PyIceberg.
+type Reader struct {
 	t   *testing.T
 	in  *json.Encoder
 	out *json.Decoder
 }
 
-func startReader(t *testing.T) *reader {
+func StartReader(t *testing.T) *Reader {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(cached(t, "pyiceberg-"+readerVersion), "bin", "python"), "-W", "ignore", "-c", readScript)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -148,13 +150,13 @@ func startReader(t *testing.T) *reader {
 			t.Errorf("pyiceberg: %v: %s", err, stderr.String())
 		}
 	})
-	return &reader{t: t, in: json.NewEncoder(in), out: json.NewDecoder(out)}
+	return &Reader{t: t, in: json.NewEncoder(in), out: json.NewDecoder(out)}
 }
 
-// show reads a table.
-func (r *reader) show(address, namespace, name string, props map[string]string) shown {
+// Show reads a table.
+func (r *Reader) Show(address, namespace, name string, props map[string]string) Shown {
 	r.t.Helper()
-	var s shown
+	var s Shown
 	err := r.in.Encode([]any{address, namespace, name, props})
 	if err == nil {
 		err = r.out.Decode(&s)
@@ -165,8 +167,8 @@ func (r *reader) show(address, namespace, name string, props map[string]string) 
 	return s
 }
 
-// ids are the values of id in rows, as a text.
-func ids(rows []map[string]any) string {
+// IDs are the values of id in rows, as a text.
+func IDs(rows []map[string]any) string {
 	var all []string
 	for _, r := range rows {
 		all = append(all, fmt.Sprint(r["id"]))
