@@ -269,6 +269,9 @@ const resourcesAtOnce = 100
 
 // applyResources brings resources to what the kinds' tables have.
 func (m *commit) applyResources(ctx context.Context) error {
+	if !m.rows {
+		return nil
+	}
 	var parts []string
 	gone := int64(0)
 	cols := columnNames(schema.Unified)
@@ -290,9 +293,9 @@ func (m *commit) applyResources(ctx context.Context) error {
 	if gone > 0 {
 		var nulls []string
 		for _, c := range schema.Unified[1:] {
-			nulls = append(nulls, "NULL::"+columnType(c.Type))
+			nulls = append(nulls, "NULL::"+columnType(c.Type)+" AS "+ident(c.Name))
 		}
-		parts = append(parts, "SELECT 'gone' AS ACTION_, W.ID AS _ID, "+strings.Join(nulls, ", ")+", NULL::VARCHAR FROM DEWPOINT_WORK W WHERE W.ACTION = 'gone'")
+		parts = append(parts, "SELECT 'gone' AS ACTION_, W.ID AS _ID, "+strings.Join(nulls, ", ")+", NULL::VARCHAR AS BASE FROM DEWPOINT_WORK W WHERE W.ACTION = 'gone'")
 	}
 	cols = append(cols, "base")
 	var set []string

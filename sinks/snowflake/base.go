@@ -169,6 +169,12 @@ func (b *base) own(r []string) error {
 	return nil
 }
 
+// columns returns a table's columns with their types, nil if it is not there.
+func (b *base) columns(table string) map[string]string { return b.tables[fold(table)] }
+
+// fold returns the form in which base holds a name.
+func fold(name string) string { return strings.ToLower(name) }
+
 // stored returns the lower-case form of a name that unquoted SQL reaches.
 func stored(name string) (string, bool) {
 	return strings.ToLower(name), name == strings.ToUpper(name)
@@ -181,9 +187,9 @@ func (b *base) table(k *schema.Kind) string {
 	switch {
 	case !ok:
 		return ""
-	case b.tables[old.name] != nil:
+	case b.columns(old.name) != nil:
 		return old.name
-	case b.tables[k.Name] != nil && b.tables[k.Name]["_sync_id"] != "":
+	case b.columns(k.Name)["_sync_id"] != "":
 		return k.Name // a renaming that was interrupted
 	}
 	return ""

@@ -49,7 +49,7 @@ func (s *Sink) Check(ctx context.Context) []sinks.Finding {
 				return all
 			}
 		}
-		find("schema", sinks.Notice, "it has no tables of dewpoint's yet: the first sync makes them")
+		find("schema", sinks.Fine, "it has no tables of dewpoint's yet: the first sync makes them")
 		return all
 	}
 	if b, err = readBase(ctx, c); err != nil {

@@ -216,7 +216,7 @@ func (k *kindCommit) differs(c schema.Column) string {
 func (m *commit) removed(k *stage.Kind) []string {
 	var names []string
 	for _, name := range sortedKeys(m.t.base.byKey[k.Key].columns) {
-		if name, ok := strings.CutPrefix(name, "-"); ok && m.t.base.tables[k.Name][name] != "" {
+		if name, ok := strings.CutPrefix(name, "-"); ok && m.t.base.columns(k.Name)[fold(name)] != "" {
 			names = append(names, name)
 		}
 	}

@@ -142,17 +142,19 @@ func (b *base) define(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 				return fmt.Errorf("define %s: %w", k.Name, err)
 			}
 		}
-		if was, ok := old[k.Key]; ok && was.layout != layout(k) && b.tables[k.Name] != nil {
+		if was, ok := old[k.Key]; ok && was.layout != layout(k) && b.columns(k.Name) != nil {
 			if err := c.execAll(ctx, comments(k)...); err != nil {
 				return fmt.Errorf("describe %s: %w", k.Name, err)
 			}
 		}
-		if b.tables[k.Name] == nil {
-			b.tables[k.Name] = map[string]string{}
+		have := b.columns(k.Name)
+		if have == nil {
+			have = map[string]string{}
+			b.tables[fold(k.Name)] = have
 		}
 		for _, col := range k.TableColumns() {
-			if b.tables[k.Name][col.Name] == "" {
-				b.tables[k.Name][col.Name] = storedType(col.Type)
+			if have[fold(col.Name)] == "" {
+				have[fold(col.Name)] = storedType(col.Type)
 			}
 		}
 	}
@@ -210,12 +212,12 @@ func (b *base) rename(ctx context.Context, c *conn, kinds []*schema.Kind) error 
 		if !ok || old.name == k.Name || b.table(k) == "" {
 			continue
 		}
-		if b.tables[old.name] != nil {
+		if b.columns(old.name) != nil {
 			if _, err := c.exec(ctx, renameTable(old.name, k.Name)); err != nil {
 				return fmt.Errorf("rename %s to %s: %w", old.name, k.Name, err)
 			}
-			b.tables[k.Name] = b.tables[old.name]
-			delete(b.tables, old.name)
+			b.tables[fold(k.Name)] = b.columns(old.name)
+			delete(b.tables, fold(old.name))
 		}
 		f, t := literal(old.name), literal(k.Name)
 		queries := []string{"BEGIN", fmt.Sprintf("UPDATE %s SET kind = %s", ident(k.Name), t)}

@@ -134,7 +134,7 @@ func (b *base) changes(url string, kinds []*schema.Kind) ([]sinks.SchemaChange, 
 func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 	table := b.table(k)
 	if table == "" {
-		if b.byKey[k.Key].name != k.Name && (b.tables[k.Name] != nil || b.views[k.Name]) {
+		if b.byKey[k.Key].name != k.Name && (b.columns(k.Name) != nil || b.views[fold(k.Name)]) {
 			return []sinks.SchemaChange{b.taken(k.Name)}
 		}
 		return []sinks.SchemaChange{{Action: sinks.CreateTable, Table: k.Name, SQL: createTable(k)}}
@@ -144,7 +144,7 @@ func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 		all = append(all, sinks.SchemaChange{Action: sinks.RenameTable, Table: k.Name, Have: table, Want: k.Name, SQL: renameTable(table, k.Name)})
 	}
 	for _, c := range k.TableColumns() {
-		have, ok := b.tables[table][c.Name]
+		have, ok := b.columns(table)[fold(c.Name)]
 		change := sinks.SchemaChange{Table: k.Name, Column: c.Name, Have: have, Want: columnType(c.Type)}
 		switch {
 		case !ok:
@@ -160,7 +160,7 @@ func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 	}
 	for _, name := range sortedKeys(b.byKey[k.Key].columns) {
 		name = strings.TrimPrefix(name, "-")
-		have, ok := b.tables[table][name]
+		have, ok := b.columns(table)[fold(name)]
 		if _, wanted := k.Column(name); ok && !wanted {
 			all = append(all, sinks.SchemaChange{
 				Action: sinks.DropColumn, Table: k.Name, Column: name, Have: have,
@@ -186,7 +186,7 @@ func (b *base) columnsWithout(key, name string) string {
 // taken says that an object of a user bears the name of a table.
 func (b *base) taken(name string) sinks.SchemaChange {
 	what := "TABLE"
-	if b.views[name] {
+	if b.views[fold(name)] {
 		what = "VIEW"
 	}
 	return sinks.SchemaChange{
@@ -212,7 +212,7 @@ func (b *base) dropKind(k storedKind) sinks.SchemaChange {
 		"UPDATE dewpoint_lease SET scopes_digest = NULL",
 	}
 	for _, v := range sortedKeys(b.made) {
-		if b.views[v] && !isBaseView(v) && b.made[v].from == ident(k.name) {
+		if b.views[fold(v)] && !isBaseView(v) && b.made[v].from == ident(k.name) {
 			queries = append(queries, "DROP VIEW IF EXISTS "+ident(v), "DELETE FROM dewpoint_views WHERE name = "+literal(v))
 		}
 	}

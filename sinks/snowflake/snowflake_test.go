@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,33 +26,40 @@ func TestMain(m *testing.M) {
 		return s, err
 	})
 	code := m.Run()
-	if emulator.server != nil {
-		emulator.server.Stop()
+	for i := range emulators {
+		if s := emulators[i].server; s != nil {
+			s.Stop()
+		}
 	}
 	os.Exit(code)
 }
 
-// emulator is started by the first test that asks for it.
-var emulator struct {
+// emulators are started by the first tests that ask for them. Each is one
+// process that runs a statement at a time, so that parallel tests want two.
+var emulators [2]struct {
 	once   sync.Once
 	server *snowflaketest.Server
 	err    error
 }
+
+var turn atomic.Int64
 
 func server(t testing.TB) *snowflaketest.Server {
 	t.Helper()
 	if os.Getenv("DEWPOINT_TEST_SKIP_SERVERS") == "1" {
 		t.Skip("DEWPOINT_TEST_SKIP_SERVERS is set")
 	}
-	emulator.once.Do(func() { emulator.server, emulator.err = snowflaketest.Start() })
-	if emulator.err != nil {
-		t.Fatal(emulator.err)
+	e := &emulators[turn.Add(1)%2]
+	e.once.Do(func() { e.server, e.err = snowflaketest.Start() })
+	if e.err != nil {
+		t.Fatal(e.err)
 	}
-	return emulator.server
+	return e.server
 }
 
 func TestConformance(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Target {
+		t.Parallel()
 		return newTarget(t, server(t).NewSchema(), Options{LockTimeout: 50 * time.Millisecond})
 	})
 }
@@ -63,6 +71,7 @@ func TestConformanceWithoutHashes(t *testing.T) {
 		t.Skip("the suite a second time")
 	}
 	sinktest.Run(t, func(t *testing.T) sinktest.Target {
+		t.Parallel()
 		return newTarget(t, server(t).NewSchema(), Options{LockTimeout: 50 * time.Millisecond, HashBudget: 1})
 	})
 }

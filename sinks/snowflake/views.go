@@ -21,8 +21,8 @@ func (b *base) defineViews(ctx context.Context, c *conn, kinds []*schema.Kind) e
 	}
 	var made, names []string
 	for _, name := range sortedKeys(want) {
-		stands, mine := b.views[name], b.made[name].digest != ""
-		if stands && b.made[name].digest == digest(want[name]) || b.tables[name] != nil || stands && !mine {
+		stands, mine := b.views[fold(name)], b.made[name].digest != ""
+		if stands && b.made[name].digest == digest(want[name]) || b.columns(name) != nil || stands && !mine {
 			continue
 		}
 		q := fmt.Sprintf("CREATE OR REPLACE VIEW %s COMMENT = %s AS %s", ident(name), literal(docs[name]), want[name])
@@ -31,7 +31,7 @@ func (b *base) defineViews(ctx context.Context, c *conn, kinds []*schema.Kind) e
 		}
 		names = append(names, name)
 		made = append(made, mustJSON(map[string]string{"name": name, "definition": want[name]}))
-		b.views[name], b.made[name] = true, madeView{digest: digest(want[name])}
+		b.views[fold(name)], b.made[name] = true, madeView{digest: digest(want[name])}
 	}
 	if len(made) == 0 {
 		return nil
@@ -52,10 +52,10 @@ func (b *base) wantedViews(kinds []*schema.Kind) (want, docs map[string]string, 
 	byBase := map[string][]baseKind{}
 	for _, key := range sortedKeys(b.byKey) {
 		stored := b.byKey[key]
-		if stored.base == "" || stored.base == "null" || b.tables[stored.name] == nil {
+		if stored.base == "" || stored.base == "null" || b.columns(stored.name) == nil {
 			continue
 		}
-		k := baseKind{kind: stored.name, columns: b.tables[stored.name]}
+		k := baseKind{kind: stored.name, columns: b.columns(stored.name)}
 		if err := json.Unmarshal([]byte(stored.base), &k.base); err != nil {
 			return nil, nil, fmt.Errorf("the base of %s: %w", stored.name, err)
 		}
@@ -126,7 +126,7 @@ func (k *baseKind) expression(c schema.Column) string {
 	if m.Const != "" {
 		return fmt.Sprintf("%s::%s", literal(m.Const), want)
 	}
-	have, ok := k.columns[m.Column]
+	have, ok := k.columns[fold(m.Column)]
 	if !ok {
 		return "NULL::" + want
 	}
