@@ -356,3 +356,30 @@ func TestPublishErrorsSayWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+func TestRequestsAreSigned(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+	t.Setenv("AWS_REGION", "eu-west-1")
+	var authorization, warehouse string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		authorization, warehouse = r.Header.Get("Authorization"), r.URL.Query().Get("warehouse")
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer srv.Close()
+	st, err := objects.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat, err := iceberg.Open(url.Values{"catalog": {srv.URL}, "sigv4": {"glue"}, "warehouse": {"123456789012"}}, st, "syncs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cat.Publish(t.Context(), iceberg.State{Sync: "s1"})
+	if err == nil || !strings.Contains(err.Error(), "grant the right") || strings.Contains(err.Error(), "s3cr3t") {
+		t.Error(err)
+	}
+	if !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") || !strings.Contains(authorization, "/eu-west-1/glue/aws4_request") || warehouse != "123456789012" {
+		t.Errorf("Authorization %q, warehouse %q", authorization, warehouse)
+	}
+}
