@@ -162,13 +162,14 @@ func (f *fanout) Problem(ctx context.Context, p ...schema.Problem) error {
 
 // commit commits in every sink that has not failed, each on its own.
 func (f *fanout) commit(ctx context.Context) {
+	end := sinks.Outcome{FinishedAt: time.Now().UTC().Truncate(time.Microsecond)}
 	var wg sync.WaitGroup
 	for _, t := range f.txs {
 		if t.err() != nil {
 			continue
 		}
 		wg.Go(func() {
-			summary, err := t.tx.Commit(ctx, sinks.Outcome{FinishedAt: time.Now().UTC()})
+			summary, err := t.tx.Commit(ctx, end)
 			if err != nil {
 				f.fail(t, "commit", err)
 				return
