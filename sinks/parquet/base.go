@@ -15,6 +15,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
@@ -26,6 +27,11 @@ func (t *tx) load(ctx context.Context) error {
 	}
 	if err := t.sink.checkKinds(ctx, t.base, t.sync.Kinds); err != nil {
 		return err
+	}
+	if t.base.Number == 0 {
+		if err := objects.Check(ctx, t.sink.store); err != nil {
+			return err
+		}
 	}
 	budget := t.sink.opts.HashBudget
 	for _, k := range t.Kinds() {
@@ -208,6 +214,9 @@ func (c *catalogue) defined(kinds []*schema.Kind, now time.Time) (next catalogue
 	}
 	for _, k := range next.Kinds {
 		delete(next.Views, k.Name)
+	}
+	if len(next.Views) == 0 {
+		next.Views = nil
 	}
 	return next, renamed
 }

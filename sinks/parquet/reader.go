@@ -115,7 +115,7 @@ func (e *estate) create(ctx context.Context, db *sql.DB) error {
 	defer c.Close()
 	return c.Raw(func(dc any) error {
 		for _, q := range queries {
-			if err := exec(ctx, dc.(*readerConn).Conn, q); err != nil {
+			if err := execute(ctx, dc.(*readerConn).Conn, q); err != nil {
 				return fmt.Errorf("%w\nin: %.200s", err, q)
 			}
 		}
@@ -123,7 +123,7 @@ func (e *estate) create(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-func exec(ctx context.Context, c driver.Conn, q string) error {
+func execute(ctx context.Context, c driver.Conn, q string) error {
 	_, err := c.(driver.ExecerContext).ExecContext(ctx, q, nil)
 	return err
 }
@@ -158,7 +158,7 @@ func (e *estate) want(ctx context.Context, c driver.Conn, query string) error {
 		}
 		err := e.fetch(ctx, d.table)
 		if err == nil {
-			err = exec(ctx, c, d.sql)
+			err = execute(ctx, c, d.sql)
 		}
 		if err != nil {
 			e.here[w] = false
