@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/util"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
@@ -50,122 +51,171 @@ func (s *Sink) kindTarget(k *schema.Kind) *target {
 // copier sends record batches to staging tables by several connections. A
 // COPY goes on while batches of its table come.
 type copier struct {
-	sink *Sink
-	ctx  context.Context
-	stop context.CancelFunc
-	jobs chan job
+	sink  *Sink
+	ctx   context.Context
+	stop  context.CancelFunc
+	ended sync.WaitGroup
 
 	mu      sync.Mutex
+	changed *sync.Cond // of what follows
+	queued  map[*target][]job
+	bytes   int64 // of what is queued
+	open    int   // batches that are queued or being sent
 	workers int
-	err     error
-	failed  chan struct{} // closed with the first error
-	ended   sync.WaitGroup
-	open    sync.WaitGroup // jobs that are not yet sent
+	err     error // the first one: all batches are dropped after it
+	closed  bool
 }
 
 type job struct {
 	to    *target
 	rec   arrow.RecordBatch
 	first int64
+	bytes int64
 }
 
-// What a COPY sends at most, so that it ends before a statement timeout, and
-// what is encoded at once.
+// What a COPY sends at most, so that it ends before a statement timeout, what
+// is encoded at once, what is queued at most, and how much of what goes along
+// with the rows is gathered before it interrupts them.
 const (
-	copyBytes  = 256 << 20
-	chunkBytes = 60 << 10
+	copyBytes   = 256 << 20
+	chunkBytes  = 60 << 10
+	queueBytes  = 24 << 20
+	gatherBytes = 8 << 20
 )
 
 // idleTime is how long a connection may have been idle to be used again.
 const idleTime = 20 * time.Second
 
 func newCopier(ctx context.Context, s *Sink) *copier {
-	c := &copier{sink: s, jobs: make(chan job, 2), failed: make(chan struct{})}
+	c := &copier{sink: s, queued: map[*target][]job{}}
+	c.changed = sync.NewCond(&c.mu)
 	c.ctx, c.stop = context.WithCancel(ctx)
 	return c
 }
 
 // put queues a batch. It blocks while all connections are busy.
 func (c *copier) put(to *target, rec arrow.RecordBatch, first int64) error {
-	rec.Retain()
-	c.open.Add(1)
-	to.rows.Add(rec.NumRows())
-	j := job{to, rec, first}
-	select {
-	case c.jobs <- j:
-		c.start(1)
-		return nil
-	default:
-		c.start(c.sink.cfg.connections)
-	}
-	select {
-	case c.jobs <- j:
-		return nil
-	case <-c.failed:
-	case <-c.ctx.Done():
-	}
-	c.done(j)
-	return c.cause()
-}
-
-func (c *copier) done(j job) {
-	if j.rec != nil {
-		j.rec.Release()
-	}
-	c.open.Done()
-}
-
-// start adds a worker up to a number of them.
-func (c *copier) start(most int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.workers >= most || c.err != nil {
-		return
+	if c.bytes > 0 {
+		c.start(c.sink.cfg.connections)
 	}
-	c.workers++
-	c.ended.Go(c.work)
+	for c.bytes > queueBytes && c.err == nil && !c.closed {
+		c.changed.Wait()
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if c.closed {
+		return context.Canceled
+	}
+	rec.Retain()
+	j := job{to: to, rec: rec, first: first, bytes: util.TotalRecordSize(rec)}
+	to.rows.Add(rec.NumRows())
+	c.queued[to] = append(c.queued[to], j)
+	c.bytes += j.bytes
+	c.open++
+	c.start(1)
+	c.changed.Broadcast()
+	return nil
+}
+
+// start adds a worker up to a number of them, under the lock.
+func (c *copier) start(most int) {
+	if c.workers < most && c.err == nil && !c.closed {
+		c.workers++
+		c.ended.Go(c.work)
+	}
+}
+
+// take returns a batch of the table that is asked for, if one waits. Without a
+// table it waits for any: rows come first, and what goes along with them once
+// enough of it has come together or no rows wait.
+func (c *copier) take(of *target) (job, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for of == nil && !c.closed {
+		var most int64
+		for t, jobs := range c.queued {
+			var n int64
+			for _, j := range jobs {
+				n += j.bytes
+			}
+			if !t.positioned && n < gatherBytes {
+				n = 0 // behind all rows
+			}
+			if len(jobs) > 0 && n+1 > most {
+				of, most = t, n+1
+			}
+		}
+		if of == nil {
+			c.changed.Wait()
+		}
+	}
+	if c.closed || len(c.queued[of]) == 0 {
+		return job{}, false
+	}
+	j := c.queued[of][0]
+	c.queued[of] = c.queued[of][1:]
+	c.bytes -= j.bytes
+	c.changed.Broadcast()
+	return j, true
+}
+
+// done drops batches that are sent or never will be.
+func (c *copier) done(jobs ...job) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, j := range jobs {
+		if j.rec != nil {
+			j.rec.Release()
+		}
+		c.open--
+	}
+	c.changed.Broadcast()
 }
 
 // flush waits until everything is sent and returns the first error.
 func (c *copier) flush() error {
-	c.open.Wait()
-	return c.cause()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.open > 0 && c.err == nil && !c.closed {
+		c.changed.Wait()
+	}
+	if c.err == nil && c.closed {
+		return context.Canceled
+	}
+	return c.err
 }
 
 // close ends the workers; what is queued is dropped.
 func (c *copier) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.changed.Broadcast()
+	c.mu.Unlock()
 	c.stop()
 	c.ended.Wait()
-	for {
-		select {
-		case j := <-c.jobs:
-			c.done(j)
-		default:
-			return
-		}
-	}
-}
-
-func (c *copier) cause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil {
-		return c.ctx.Err()
+	for _, jobs := range c.queued {
+		for _, j := range jobs {
+			j.rec.Release()
+		}
 	}
-	return c.err
+	c.queued, c.bytes, c.open = map[*target][]job{}, 0, 0
 }
 
 func (c *copier) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && err != nil {
+	if c.err == nil {
 		c.err = err
-		close(c.failed)
 	}
+	c.changed.Broadcast()
 }
 
-// work is one connection's life. After an error it goes on to drop batches, so
-// that nobody waits for them.
+// work is one connection's life: until the copier is closed or a COPY fails.
 func (c *copier) work() {
 	w := &worker{copier: c, encoders: map[*target]*encoder{}}
 	defer func() {
@@ -173,25 +223,14 @@ func (c *copier) work() {
 			w.conn.close()
 		}
 	}()
-	var next *job
 	for {
-		var j job
-		if next != nil {
-			j, next = *next, nil
-		} else {
-			select {
-			case j = <-c.jobs:
-			case <-c.ctx.Done():
-				return
-			}
+		j, ok := c.take(nil)
+		if !ok {
+			return
 		}
-		if c.cause() != nil {
-			c.done(j)
-			continue
-		}
-		var err error
-		if next, err = w.send(j); err != nil {
+		if err := w.send(j); err != nil {
 			c.fail(err)
+			return
 		}
 	}
 }
@@ -205,18 +244,15 @@ type worker struct {
 	buf      []byte
 }
 
-// send copies a batch and those of the same table that wait behind it. It
-// returns the batch of another table that it met.
-func (w *worker) send(j job) (*job, error) {
+// send copies a batch and those of the same table that wait behind it.
+func (w *worker) send(j job) error {
 	s := &copyStream{worker: w, to: j.to}
 	err := s.run(j)
-	for _, j := range s.sent {
-		w.done(j)
-	}
+	w.done(s.sent...)
 	if err != nil {
-		return s.next, fmt.Errorf("stage: %w", err)
+		return fmt.Errorf("stage: %w", err)
 	}
-	return s.next, nil
+	return nil
 }
 
 func (s *copyStream) run(j job) error {
@@ -240,7 +276,7 @@ func (s *copyStream) run(j job) error {
 		}
 		w.encoders[j.to] = s.enc
 	}
-	s.take(j)
+	s.encode(j)
 	s.buf = append(w.buf[:0], copyHeader...)
 	defer func() { w.buf = s.buf[:0] }()
 	timeout := w.sink.cfg.statementTimeout > 0
@@ -264,7 +300,6 @@ type copyStream struct {
 	to   *target
 	enc  *encoder
 	sent []job // all that belong to the COPY, the last one being encoded
-	next *job
 	row  int
 	buf  []byte
 	pos  int // what of buf is read
@@ -272,7 +307,7 @@ type copyStream struct {
 	last bool // the trailer is in buf
 }
 
-func (s *copyStream) take(j job) {
+func (s *copyStream) encode(j job) {
 	s.enc.open(j.rec)
 	s.row = 0
 }
@@ -315,22 +350,17 @@ func (s *copyStream) more() bool {
 	if s.read > copyBytes {
 		return false
 	}
-	select {
-	case j := <-s.jobs:
-		if j.to != s.to {
-			s.next = &j
-			return false
-		}
-		// The batch before is encoded; its COPY is not yet over, but its
-		// memory can go.
-		s.sent[len(s.sent)-1].rec.Release()
-		s.sent[len(s.sent)-1].rec = nil
-		s.sent = append(s.sent, j)
-		s.take(j)
-		return true
-	default:
+	j, ok := s.copier.take(s.to)
+	if !ok {
 		return false
 	}
+	// The batch before is encoded; its COPY is not yet over, but its memory
+	// can go.
+	s.sent[len(s.sent)-1].rec.Release()
+	s.sent[len(s.sent)-1].rec = nil
+	s.sent = append(s.sent, j)
+	s.encode(j)
+	return true
 }
 
 // store is the stage.Store of a sync.
