@@ -24,6 +24,14 @@ type Source interface {
 	Tasks(ctx context.Context, out Writer) iter.Seq2[Task, error]
 }
 
+// Drifter is a source that counts what its cloud sends and its description of
+// the API lacks.
+type Drifter interface {
+	// Drift returns what was met since the source was made, as problems with
+	// the code drift: Kind, Call, Column (the path of the member) and Count.
+	Drift() []schema.Problem
+}
+
 // Writer receives what is read. Its methods are safe for concurrent use; an
 // error from them ends the sync.
 type Writer interface {

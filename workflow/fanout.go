@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 )
@@ -158,6 +159,23 @@ func (f *fanout) Problem(ctx context.Context, p ...schema.Problem) error {
 	f.report.Problems = addProblems(f.report.Problems, p)
 	f.mu.Unlock()
 	return f.each(ctx, func(t *sinkTx) error { return t.tx.Problem(ctx, p...) })
+}
+
+// drift hands what the sources met that their descriptions lack to the sinks.
+// It is the same in every sync, so the report is spared it.
+func (f *fanout) drift(ctx context.Context, sources []extract.Source) error {
+	for _, s := range sources {
+		d, ok := s.(extract.Drifter)
+		if !ok {
+			continue
+		}
+		if met := d.Drift(); len(met) > 0 {
+			if err := f.each(ctx, func(t *sinkTx) error { return t.tx.Problem(ctx, met...) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // commit commits in every sink that has not failed, each on its own.

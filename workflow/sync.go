@@ -145,6 +145,9 @@ func Sync(ctx context.Context, stop context.Context, o Options) (*Report, error)
 		return r, err
 	}
 
+	if err := f.drift(stop, o.Sources); err != nil {
+		return r, err
+	}
 	p.phase("committing")
 	lavish := frugal()
 	f.commit(stop)

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strconv"
 	"testing"
 	"time"
@@ -77,10 +83,11 @@ type serverKey struct{}
 //	aws hang ec2.DescribeInstances
 //	aws slow ec2.DescribeInstances 2s
 //	aws fail sts.GetCallerIdentity InvalidClientTokenId
+//	aws newer
 //	aws heal
 func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: aws start|heal|deny|html|hang|slow|fail [OPERATION] [DELAY|CODE]")
+		ts.Fatalf("usage: aws start|newer|heal|deny|html|hang|slow|fail [OPERATION] [DELAY|CODE]")
 	}
 	if args[0] == "start" {
 		s := estate()
@@ -93,6 +100,12 @@ func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	s := *ts.Value(serverKey{}).(**awsfake.Server)
+	if args[0] == "newer" {
+		n := newer(ts, s.URL)
+		ts.Defer(n.Close)
+		ts.Setenv("AWS_ENDPOINT_URL", n.URL)
+		return
+	}
 	if args[0] == "heal" {
 		s.Heal()
 		return
@@ -112,6 +125,24 @@ func awsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		f.Delay = d
 	}
 	s.Inject(f)
+}
+
+// newer is a cloud that sends a member which its description lacks.
+func newer(ts *testscript.TestScript, address string) *httptest.Server {
+	cloud, err := url.Parse(address)
+	ts.Check(err)
+	p := httputil.NewSingleHostReverseProxy(cloud)
+	p.ModifyResponse = func(r *http.Response) error {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		body = bytes.ReplaceAll(body, []byte("<vpcId>"), []byte("<novelty>new</novelty><vpcId>"))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		return nil
+	}
+	return httptest.NewServer(p)
 }
 
 // waitFor waits until an operation has been answered so often: waitfor OPERATION N.

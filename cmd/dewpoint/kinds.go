@@ -17,13 +17,18 @@ import (
 
 func (a *app) kindsCommand() *cobra.Command {
 	var output string
-	var jsonSchema bool
+	var jsonSchema, drift bool
+	var t targets
 	cmd := &cobra.Command{
 		Use:     "kinds [KIND | WORD | GLOB]",
 		Short:   "List what can be read, or show one kind",
 		GroupID: "use",
 		Long: `Without an argument it lists all kinds. The name of a kind shows its columns,
-edges, calls and permissions; a word or a glob searches names and descriptions.`,
+edges, calls and permissions; a word or a glob searches names and descriptions.
+
+--drift shows the members that the cloud sent in the newest sync and that this
+version's description of its API lacks: they are in no column. A newer version,
+or a catalogue file, may have them.`,
 		Example: `  $ dewpoint kinds
   $ dewpoint kinds volume
   $ dewpoint kinds 'aws_iam_*'
@@ -41,6 +46,18 @@ edges, calls and permissions; a word or a glob searches names and descriptions.`
 			c, err := a.loadConfig()
 			if err != nil {
 				return err
+			}
+			if drift {
+				if len(args) > 0 {
+					return usagef("--drift shows all kinds: leave %q out", args[0])
+				}
+				if err := t.apply(c); err != nil {
+					return err
+				}
+				return a.drift(c.Sinks, output)
+			}
+			if len(t.to) > 0 {
+				return usagef("--to is for --drift")
 			}
 			cat, err := workflow.LoadCatalogue(c)
 			if err != nil {
@@ -61,6 +78,8 @@ edges, calls and permissions; a word or a glob searches names and descriptions.`
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	complete(cmd, "output", completeWith("table", "json"))
+	cmd.Flags().BoolVar(&drift, "drift", false, "show what the cloud sends beyond its description")
+	t.flags(cmd, "with --drift, ask this sink, by `URL` (default as sync writes)")
 	cmd.Flags().BoolVar(&jsonSchema, "schema", false, "print the JSON schema of catalogue files")
 	return cmd
 }

@@ -297,3 +297,24 @@ func everything(account string, err error) schema.ScopeResult {
 	}
 	return r
 }
+
+var _ extract.Drifter = (*Source)(nil)
+
+// Drift implements extract.Drifter.
+func (s *Source) Drift() []schema.Problem {
+	var out []schema.Problem
+	for _, e := range s.c.Entries {
+		plan := s.plans[e]
+		if plan == nil {
+			continue
+		}
+		for path, n := range plan.Drift() {
+			call, member, ok := strings.Cut(path, ":")
+			if !ok {
+				call, member = "", path
+			}
+			out = append(out, schema.Problem{Kind: e.Kind.Name, Call: call, Column: member, Code: "drift", Count: n})
+		}
+	}
+	return out
+}

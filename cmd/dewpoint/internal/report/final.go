@@ -138,6 +138,9 @@ func (p *printer) sink(k workflow.SinkReport) {
 	p.wrap(0, fmt.Sprintf("%s and %s of %s in %s%s",
 		term.Plural(sum.Rows, "row", "rows"), term.Plural(k.Summary.Edges, "edge", "edges"),
 		term.Plural(int64(shown), "kind", "kinds"), p.o.Name(k.URL), size))
+	for _, n := range k.Summary.Notices {
+		p.wrap(0, p.s.Yellow("Beside it: ")+term.Clean(n))
+	}
 }
 
 // count leaves zeros out: what changed stands out.
@@ -202,7 +205,7 @@ func (p *printer) values() {
 	}
 	p.line("")
 	if !p.o.Verbose {
-		p.wrap(0, p.s.Yellow(term.Plural(n, "odd value", "odd values"))+` in the answers: dewpoint query "FROM problems"`)
+		p.wrap(0, p.s.Yellow(term.Plural(n, "odd value", "odd values"))+` in the answers: dewpoint query "SELECT * FROM problems"`)
 		return
 	}
 	p.line("%s", p.s.Yellow("Odd values in the answers"))
@@ -265,6 +268,9 @@ func Log(log *slog.Logger, r *workflow.Report, lookup Lookup) {
 					"rows": v.Rows, "new": v.New, "changed": v.Changed, "gone": v.Gone, "unread": v.Unread,
 				}
 			}
+		}
+		for _, n := range k.Summary.Notices {
+			log.Warn("beside the commit", "sink", k.URL, "notice", n)
 		}
 		log.Info("written", "sink", k.URL, "edges", k.Summary.Edges, "bytes", k.Summary.Bytes, "kinds", kinds)
 	}
