@@ -66,7 +66,7 @@ type writer interface {
 }
 
 func copyRows(w writer, src Source, n int) (int64, error) {
-	types := make([]string, n)
+	types, shown := make([]string, n), make([]string, n)
 	if t, ok := src.(interface {
 		ColumnTypes() ([]*sql.ColumnType, error)
 	}); ok {
@@ -87,7 +87,10 @@ func copyRows(w writer, src Source, n int) (int64, error) {
 		if err := src.Scan(dest...); err != nil {
 			return rows, err
 		}
-		if err := w.row(values, types); err != nil {
+		for i, v := range values {
+			values[i], shown[i] = plain(v, types[i])
+		}
+		if err := w.row(values, shown); err != nil {
 			return rows, err
 		}
 		rows++
