@@ -245,9 +245,11 @@ func (m *commit) loadStaged(ctx context.Context) error {
 		// A scope that was reported twice is complete if both say so.
 		`INSERT INTO _done SELECT kind, scope, min(parent) FROM _scopes GROUP BY kind, scope HAVING bool_and(state = 'complete')`,
 		`INSERT INTO _names SELECT DISTINCT hash, scope FROM _scopes`,
-		`ANALYZE _done, _names`,
 	}
 	if err := m.exec(ctx, queries...); err != nil {
+		return err
+	}
+	if err := m.analyze(ctx, m.t.store.scopes.rows.Load(), "_done, _names"); err != nil {
 		return err
 	}
 	if err := m.endParents(ctx); err != nil {

@@ -53,7 +53,10 @@ func (s *Sink) database(readOnly bool) (*sql.DB, error) {
 	}
 	begin += s.cfg.preamble()
 	begin += fmt.Sprintf("; SET LOCAL dewpoint.staging = %s; SET LOCAL dewpoint.path = %s", literal(ident(s.cfg.staging)), literal(ident(s.cfg.schema)+", "+ident(s.cfg.staging)))
-	return sql.OpenDB(connector{stdlib.GetConnector(*cfg), begin}), nil
+	if readOnly {
+		begin += "; SELECT" // from now on the mode cannot be changed
+	}
+	return sql.OpenDB(connector{stdlib.GetConnector(*cfg), begin, readOnly}), nil
 }
 
 // connector opens connections whose every transaction begins with the given
@@ -61,6 +64,8 @@ func (s *Sink) database(readOnly bool) (*sql.DB, error) {
 type connector struct {
 	driver.Connector
 	begin string
+	// single refuses several statements at once.
+	single bool
 }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -68,13 +73,14 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{Conn: dc.(*stdlib.Conn), begin: c.begin}, nil
+	return &session{Conn: dc.(*stdlib.Conn), begin: c.begin, single: c.single}, nil
 }
 
 type session struct {
 	*stdlib.Conn
-	begin string
-	inTx  bool
+	begin  string
+	single bool
+	inTx   bool
 }
 
 func (s *session) start(ctx context.Context) error {
@@ -108,8 +114,15 @@ func (s *session) Rollback() error {
 
 // ExecContext runs a statement in a transaction of its own.
 func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if s.inTx {
+	if s.inTx && !s.single {
 		return s.Conn.ExecContext(ctx, query, args)
+	}
+	if s.single {
+		r, err := s.QueryContext(ctx, query, args)
+		if err != nil {
+			return nil, err
+		}
+		return driver.ResultNoRows, r.Close()
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, err

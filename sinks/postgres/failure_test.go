@@ -327,6 +327,40 @@ func TestLeaseIsTakenOver(t *testing.T) {
 	wantRows(t, url, 70, 1)
 }
 
+// TestHungStaging begins where a sync that lost its lease hangs in a COPY.
+func TestHungStaging(t *testing.T) {
+	url := shared.url(t)
+	s := newSink(t, url)
+	g := synthetic()
+	if _, err := syncRows(t.Context(), s, g, 10); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if err := errors.Join(c.begin(t.Context()), c.exec(t.Context(), "INSERT INTO _edges (kind) VALUES (1)")); err != nil {
+		t.Fatal(err)
+	}
+	// What it has written so far counts as left over.
+	other, err := s.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	if err := errors.Join(other.begin(t.Context()), other.exec(t.Context(), "INSERT INTO _readings (kind) VALUES (1)", "COMMIT")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := syncRows(t.Context(), s, g, 20); err != nil {
+		t.Fatal(err)
+	}
+	wantRows(t, url, 20, 2)
+	if err := c.exec(t.Context(), "COMMIT"); err == nil {
+		t.Error("the other one still writes to the staging")
+	}
+}
+
 func TestStatementTimeout(t *testing.T) {
 	url := shared.url(t)
 	g := synthetic()

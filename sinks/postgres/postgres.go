@@ -215,9 +215,10 @@ func (c *conn) sweep(ctx context.Context) error {
 		for _, r := range full {
 			names = append(names, r[0])
 		}
-		// Who still stages is a sync that lost its lease; it gives up its
-		// locks with its COPY.
-		return c.exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(c.sink.opts.LockTimeout, time.Second).Milliseconds()),
+		// Who still writes there is a sync that lost its lease: this one has it.
+		return c.exec(ctx, `SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = `+literal(c.sink.cfg.staging)+` AND l.mode = 'RowExclusiveLock' AND l.pid <> pg_backend_pid()
+				AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(c.sink.opts.LockTimeout, time.Second).Milliseconds()),
 			"TRUNCATE "+idents(ident(c.sink.cfg.staging)+".", names))
 	})
 }

@@ -204,3 +204,81 @@ func TestURLs(t *testing.T) {
 		}
 	}
 }
+
+// TestComments compares the comments in the database with the definitions.
+func TestComments(t *testing.T) {
+	url := shared.url(t)
+	g := synthetic()
+	g.Kind.Doc, g.Kind.Columns[0].Doc = `It's a "row" with \ in it.`, "Ünï."
+	if _, err := syncRows(t.Context(), newSink(t, url), g, 1); err != nil {
+		t.Fatal(err)
+	}
+	got, err := query(url, "SELECT obj_description('aws_test_row'::regclass), col_description('aws_test_row'::regclass, a.attnum) FROM pg_attribute a WHERE a.attrelid = 'aws_test_row'::regclass AND a.attname = "+literal(g.Kind.Columns[0].Name))
+	if err != nil || got[0][0] != g.Kind.Doc || got[0][1] != g.Kind.Columns[0].Doc {
+		t.Errorf("the comments are %q, %v", got, err)
+	}
+	got, err = query(url, `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'v') AND obj_description(c.oid) IS NULL AND c.relname <> 'dewpoint_migrations'`)
+	if err != nil || len(got) > 0 {
+		t.Errorf("without a comment: %v, %v", got, err)
+	}
+}
+
+// TestReader reads by database/sql: one statement after the other and several
+// at a time, with arguments, never writing.
+func TestReader(t *testing.T) {
+	url := shared.url(t)
+	if _, err := OpenReader(t.Context(), url); err == nil || !strings.Contains(err.Error(), "dewpoint sync") {
+		t.Errorf("an empty schema: %v", err)
+	}
+	if _, err := syncRows(t.Context(), newSink(t, url), synthetic(), 500); err != nil {
+		t.Fatal(err)
+	}
+	db, err := OpenReader(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for range 3 {
+		r, err := db.QueryContext(t.Context(), "SELECT id, created_at, tags, _id FROM aws_test_row ORDER BY id LIMIT $1", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for r.Next() && n < 5 { // the rest is not read
+			var id, tags, uid string
+			var at time.Time
+			if err := r.Scan(&id, &at, &tags, &uid); err != nil {
+				t.Fatal(err)
+			}
+			if at.Location() != time.UTC && at.IsZero() || !strings.HasPrefix(tags, "{") || len(uid) != 36 {
+				t.Errorf("got %s %v %s %s", id, at, tags, uid)
+			}
+			n++
+		}
+		if err := r.Close(); err != nil || n != 5 {
+			t.Fatal(n, err)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 5 {
+				var n int
+				if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM resources").Scan(&n); err != nil || n != 500 {
+					t.Errorf("%d rows, %v", n, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, q := range []string{"DELETE FROM resources", "CREATE TABLE x (a int)", "SET TRANSACTION READ WRITE; DELETE FROM resources", "COMMIT; DELETE FROM resources", "SET TRANSACTION READ WRITE", "nonsense"} {
+		if _, err := db.ExecContext(t.Context(), q); err == nil {
+			t.Errorf("%s is no error", q)
+		}
+	}
+	var n int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM resources").Scan(&n); err != nil || n != 500 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
