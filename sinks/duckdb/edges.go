@@ -59,10 +59,15 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 	}
 	// What has a colon, a slash or a UUID's length may be a urn; id is what
 	// cannot.
-	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE ne AS
+	// Where nothing is taken from them they need no room of their own.
+	what := "VIEW"
+	if replaced {
+		what = "TABLE"
+	}
+	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP %s ne AS
 		SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope,
 			CASE WHEN NOT (contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
-		FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, distinct, fresh)}
+		FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, what, distinct, fresh)}
 	if replaced {
 		queries = append(queries,
 			// A row with unread columns keeps its old edges: they may come from those.
@@ -119,23 +124,17 @@ func (m *commit) resolveNew(ctx context.Context) error {
 	queries := []string{
 		`INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
 			SELECT from_id, from_kind, relation, to_kind, to_ref, to_id, 'id', on_delete, _scope FROM hit WHERE to_id IS NOT NULL`,
-		`CREATE OR REPLACE TEMP TABLE ne AS SELECT * EXCLUDE (to_id) FROM hit WHERE to_id IS NULL`,
-		`DROP TABLE hit`,
+		// What refers to a kind that has no rows needs no search.
+		`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM hit
+			WHERE to_id IS NULL AND (to_kind = '' OR to_kind IN (SELECT DISTINCT kind FROM resources))`,
 	}
-	for _, q := range queries {
-		if err := m.exec(ctx, q); err != nil {
-			return err
-		}
-	}
-	left, err := m.count(ctx, "SELECT count(*) FROM ne")
-	if err != nil || left == 0 {
-		return err
-	}
-	queries = append([]string{`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM ne`}, resolveQueries...)
-	queries = append(queries,
+	queries = append(append(queries, resolveQueries...),
 		`INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
-		SELECT n.from_id, n.from_kind, n.relation, coalesce(x.found_kind, n.to_kind), n.to_ref, x.to_id, x.resolution, n.on_delete, n._scope
-		FROM ne n JOIN resolved x ON x.to_ref = n.to_ref AND x.to_kind = n.to_kind AND x.match = n.match AND x.account = n.account AND x.region = n.region`)
+		SELECT n.from_id, n.from_kind, n.relation, coalesce(x.found_kind, n.to_kind), n.to_ref, x.to_id, coalesce(x.resolution, 'not_collected'), n.on_delete, n._scope
+		FROM hit n LEFT JOIN (FROM resolved WHERE resolution <> 'not_collected') x
+			ON x.to_ref = n.to_ref AND x.to_kind = n.to_kind AND x.match = n.match AND x.account = n.account AND x.region = n.region
+		WHERE n.to_id IS NULL`,
+		`DROP TABLE hit`)
 	for _, q := range queries {
 		if err := m.exec(ctx, q); err != nil {
 			return err
