@@ -113,6 +113,22 @@ func Open(params url.Values, st objects.Store, last string) (*Catalog, error) {
 	return c, nil
 }
 
+// Check asks the catalog whether it can be used. It changes nothing.
+func (c *Catalog) Check(ctx context.Context) error {
+	cat, err := rest.NewCatalog(ctx, "dewpoint", c.uri, c.opts...)
+	if err == nil {
+		_, err = cat.CheckNamespaceExists(ctx, c.namespace)
+		cat.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("ask the Iceberg catalog %s: %w", c.uri, explain(err))
+	}
+	return nil
+}
+
+// URI is the address of the catalog.
+func (c *Catalog) URI() string { return c.uri }
+
 // publishAttempts is how often a publication starts again after somebody else
 // changed a table, or after the answer to a commit was lost.
 const publishAttempts = 4

@@ -318,6 +318,9 @@ func TestPublishCommitsAllTablesAtOnce(t *testing.T) {
 func TestPublishErrorsSayWhatToDo(t *testing.T) {
 	address := icebergtest.StartCatalog(t)
 	e := newEstate(t, "errors", t.TempDir(), address, address)
+	if err := e.cat.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
 	e.publish("s1", time.Hour, iceberg.Table{Name: "queue", Columns: queueColumns})
 	check := func(e *estate, tb iceberg.Table, want string) {
 		t.Helper()

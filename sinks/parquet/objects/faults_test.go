@@ -20,12 +20,17 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects/objectstest"
 )
 
+// everyFault are the faults that a store has to get past.
+func everyFault() map[string]objectstest.Fault {
+	return map[string]objectstest.Fault{
+		"SlowDown": objectstest.SlowDown, "Reset": objectstest.Reset, "Lost": objectstest.Lost, "Cut": objectstest.Cut, "Hang": objectstest.Hang,
+	}
+}
+
 // testFaults breaks every third request in each way while a store is used,
 // except for those that are spared.
-func testFaults(t *testing.T, endpoint string, through func(endpoint string) string, spare func(*http.Request) bool) {
-	for name, fault := range map[string]objectstest.Fault{
-		"SlowDown": objectstest.SlowDown, "Reset": objectstest.Reset, "Lost": objectstest.Lost, "Cut": objectstest.Cut, "Hang": objectstest.Hang,
-	} {
+func testFaults(t *testing.T, endpoint string, through func(endpoint string) string, faults map[string]objectstest.Fault, spare func(*http.Request) bool) {
+	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := objectstest.StartFaults(t, endpoint)
@@ -201,6 +206,37 @@ func testCancelledUpload(t *testing.T, endpoint string, through func(endpoint st
 	w.Abort()
 	if d := time.Since(begin); d > 10*time.Second {
 		t.Errorf("it took %v to end", d)
+	}
+}
+
+// testCorruptUpload changes what a server receives.
+func testCorruptUpload(t *testing.T, endpoint string, through func(endpoint string) string) {
+	f := objectstest.StartFaults(t, endpoint)
+	st, err := objects.OpenImpatient(t.Context(), through(f.Endpoint), 3, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Set(func(_ int64, r *http.Request) objectstest.Fault {
+		if r.ContentLength > 2000 {
+			return objectstest.Corrupt
+		}
+		return objectstest.None
+	})
+	for _, size := range []int{5000, 20 << 20} {
+		data := make([]byte, size)
+		_, _ = rand.Read(data)
+		w := st.Writer(t.Context(), "kind/part-0.parquet")
+		_, err := w.Write(data)
+		if err == nil {
+			_, err = w.Commit()
+		}
+		w.Abort()
+		if err == nil || !strings.Contains(err.Error(), "write ") {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		if _, _, err := st.Get(t.Context(), "kind/part-0.parquet"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%d corrupt bytes are visible: %v", size, err)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type gcs struct {
 	p        patience
 	// uploads bounds the chunks that are under way.
 	uploads chan struct{}
+	free    buffers
 }
 
 func openGCS(_ context.Context, l location, p patience) (Store, error) {
@@ -56,7 +57,7 @@ func openGCS(_ context.Context, l location, p patience) (Store, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	tune(transport, p.stall)
 	return &gcs{
-		l: l, endpoint: endpoint, p: p, uploads: make(chan struct{}, uploads), close: transport.CloseIdleConnections,
+		l: l, endpoint: endpoint, p: p, uploads: make(chan struct{}, uploads), free: make(buffers, uploads), close: transport.CloseIdleConnections,
 		client: sync.OnceValues(func() (*http.Client, error) { return googleClient(transport, anonymous) }),
 	}, nil
 }
@@ -115,7 +116,7 @@ func hashOf(h http.Header) string {
 
 // describe reads the description of an object.
 func (g *gcs) describe(ctx context.Context, key string) (resource, error) {
-	resp, err := g.do(ctx, request{method: http.MethodGet, url: g.object(key, "fields=name,size,generation,updated,metadata")})
+	resp, err := g.do(ctx, request{method: http.MethodGet, url: g.object(key, "fields=name,size,generation,updated,crc32c,metadata")})
 	if err != nil {
 		return resource{}, err
 	}

@@ -82,7 +82,7 @@ func (w *gcsWriter) send(last bool) error {
 		return err
 	}
 	chunk, offset := w.buf, w.sent
-	w.buf, w.sent = nil, w.sent+int64(len(chunk))
+	w.buf, w.sent = w.g.free.get(), w.sent+int64(len(chunk))
 	total := "*"
 	if last {
 		total = strconv.FormatInt(w.size, 10)
@@ -132,13 +132,14 @@ func (w *gcsWriter) begin() error {
 // put uploads a chunk. After a failure it asks how much of it was stored.
 func (w *gcsWriter) put(chunk []byte, offset int64, total string) error {
 	end := offset + int64(len(chunk))
-	at := offset
+	at, clean := offset, true
 	for attempt := 1; ; {
 		resp, err := w.g.once(w.ctx, request{
 			method: http.MethodPut, url: w.session, body: chunk[at-offset:], resume: true,
 			header: http.Header{"Content-Range": {fmt.Sprintf("bytes %d-%d/%s", at, end-1, total)}},
 		})
 		for err != nil {
+			clean = false
 			if err := w.g.p.again(w.ctx, attempt, err); err != nil {
 				return err
 			}
@@ -149,6 +150,9 @@ func (w *gcsWriter) put(chunk []byte, offset int64, total string) error {
 		}
 		if resp.StatusCode != http.StatusPermanentRedirect {
 			r, err := decode(resp)
+			if err == nil && total == "*" {
+				err = errors.New("the server ended the upload early")
+			}
 			w.stored = &r
 			return err
 		}
@@ -157,6 +161,10 @@ func (w *gcsWriter) put(chunk []byte, offset int64, total string) error {
 		case err != nil:
 			return err
 		case stored == end && total == "*":
+			// A request that failed may still be sending the buffer.
+			if clean {
+				w.g.free.put(chunk)
+			}
 			return nil
 		case stored < at || stored > end || stored == at && attempt >= w.g.p.attempts:
 			return fmt.Errorf("the server stored %d bytes of %d", stored, end)
@@ -193,6 +201,12 @@ func (w *gcsWriter) Commit() (Info, error) {
 	}
 	if w.err = w.send(true); w.err == nil {
 		w.err = w.wait()
+	}
+	if w.err != nil && w.ctx.Err() == nil {
+		// The upload may have ended in an object all the same.
+		if r, err := w.g.describe(w.ctx, w.key); err == nil && r.Metadata[writtenBy] == w.id {
+			w.stored, w.err = &r, nil
+		}
 	}
 	if w.err != nil {
 		return Info{}, w.err

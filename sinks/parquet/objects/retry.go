@@ -86,6 +86,25 @@ func withoutURL(err error) error {
 // errBadBytes says that bytes were received that are not those stored.
 var errBadBytes = errors.New("the bytes received have another checksum than those stored")
 
+// buffers keeps buffers of parts that are stored for those to come.
+type buffers chan []byte
+
+func (b buffers) get() []byte {
+	select {
+	case p := <-b:
+		return p
+	default:
+		return nil
+	}
+}
+
+func (b buffers) put(p []byte) {
+	select {
+	case b <- p[:0]:
+	default:
+	}
+}
+
 // movingConn fails reads and writes that stand still.
 type movingConn struct {
 	net.Conn

@@ -35,12 +35,13 @@ type bucket struct {
 	custom bool
 	// uploads bounds the parts that are under way.
 	uploads chan struct{}
+	free    buffers
 }
 
 const (
 	partSize    = 8 << 20 // bytes of a part of an upload
 	maxParts    = 10_000  // of one upload
-	uploads     = 8       // parts of all writers of a store under way
+	uploads     = 4       // parts of all writers of a store under way
 	deleteBatch = 1000    // keys of one DeleteObjects
 	// writtenBy is the metadata by which a writer knows its own object.
 	writtenBy = "dewpoint-write"
@@ -73,7 +74,7 @@ func openS3(ctx context.Context, l location, p patience) (Store, error) {
 		}
 		return nil, fmt.Errorf("objects: %s: %w", l, err)
 	}
-	b := &bucket{l: l, p: p, uploads: make(chan struct{}, uploads)}
+	b := &bucket{l: l, p: p, uploads: make(chan struct{}, uploads), free: make(buffers, uploads)}
 	b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if e := l.params.Get("endpoint"); e != "" {
 			o.BaseEndpoint = &e

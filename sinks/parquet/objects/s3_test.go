@@ -21,8 +21,11 @@ func TestS3(t *testing.T) {
 
 func TestS3Faults(t *testing.T) {
 	s3 := objectstest.StartS3(t)
-	t.Run("EveryThird", func(t *testing.T) { testFaults(t, s3.Endpoint, s3.Through, func(*http.Request) bool { return false }) })
+	t.Run("EveryThird", func(t *testing.T) {
+		testFaults(t, s3.Endpoint, s3.Through, everyFault(), func(*http.Request) bool { return false })
+	})
 	t.Run("Overload", func(t *testing.T) { testOverload(t, s3.Endpoint, s3.Through) })
+	t.Run("CorruptUpload", func(t *testing.T) { testCorruptUpload(t, s3.Endpoint, s3.Through) })
 	t.Run("CancelledUpload", func(t *testing.T) { testCancelledUpload(t, s3.Endpoint, s3.Through) })
 	if n := s3.Uploads(t); n != 0 {
 		t.Errorf("%d unfinished uploads are left", n)

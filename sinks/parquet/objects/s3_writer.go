@@ -105,7 +105,7 @@ func (w *bucketWriter) send() error {
 		return w.failed()
 	}
 	number, data := w.parts, w.buf
-	w.buf = nil
+	w.buf = w.b.free.get()
 	w.wg.Go(func() {
 		defer func() { <-w.b.uploads }()
 		if err := w.put(number, data); err != nil {
@@ -129,6 +129,10 @@ func (w *bucketWriter) put(number int32, data []byte) error {
 	}
 	if err := w.b.verify(w.key, data, aws.ToString(out.ChecksumCRC32C), tag); err != nil {
 		return err
+	}
+	// An attempt that failed may still be sending the buffer.
+	if attempts(out.ResultMetadata) == 1 {
+		w.b.free.put(data)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

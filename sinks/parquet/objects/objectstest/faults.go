@@ -1,6 +1,7 @@
 package objectstest
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -33,6 +34,7 @@ const (
 	Cut            // the answer ends in the middle
 	Hang           // nothing comes until the client gives up
 	Moved          // 301, as from a bucket in another region
+	Corrupt        // the server gets a body with another byte in it
 )
 
 // StartFaults starts a proxy before the endpoint until the test ends.
@@ -65,6 +67,17 @@ func StartFaults(t testing.TB, endpoint string) *Faults {
 			w.Header().Set("Content-Type", "application/xml")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`)
+		case Corrupt:
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				reset(w)
+				return
+			}
+			if i := len(body) * 3 / 4; i < len(body) {
+				body[i] ^= 0x20
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			proxy.ServeHTTP(w, r)
 		case Reset:
 			reset(w)
 		case Lost:
