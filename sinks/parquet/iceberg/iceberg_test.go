@@ -30,9 +30,15 @@ import (
 )
 
 var queueColumns = []schema.Column{
-	{Name: "_id", Type: schema.UUID}, {Name: "id", Type: schema.Text, Doc: "The name of the queue"}, {Name: "tags", Type: schema.TextMap},
-	{Name: "created_at", Type: schema.Timestamp}, {Name: "policy", Type: schema.JSON}, {Name: "delay_seconds", Type: schema.Int64},
-	{Name: "fifo", Type: schema.Bool}, {Name: "ratio", Type: schema.Float64}, {Name: "endpoints", Type: schema.TextList},
+	{Name: "_id", Type: schema.UUID},
+	{Name: "id", Type: schema.Text, Doc: "The name of the queue"},
+	{Name: "tags", Type: schema.TextMap},
+	{Name: "created_at", Type: schema.Timestamp},
+	{Name: "policy", Type: schema.JSON},
+	{Name: "delay_seconds", Type: schema.Int64},
+	{Name: "fifo", Type: schema.Bool},
+	{Name: "ratio", Type: schema.Float64},
+	{Name: "endpoints", Type: schema.TextList},
 }
 
 // estate is a store with a catalog.

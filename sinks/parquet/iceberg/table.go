@@ -220,11 +220,10 @@ func filesOf(fs *files, s table.Snapshot) (map[string]bool, error) {
 	}
 	all := map[string]bool{}
 	for _, m := range manifests {
-		entries, err := m.FetchEntries(fs, true)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
+		for e, err := range m.Entries(fs, true) {
+			if err != nil {
+				return nil, err
+			}
 			all[e.DataFile().FilePath()] = true
 		}
 	}
