@@ -38,10 +38,24 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "postgres-sync" {
+		if err := postgresSync(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "parquet-") {
+		if err := parquetMain(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	bin := flag.String("dewpoint", "../bin/dewpoint", "the program to measure")
 	small := flag.Int("small", 100_000, "instances of the smaller sync")
 	large := flag.Int("large", 1_000_000, "instances of the larger sync")
-	only := flag.String("only", "decode,sync", "what to measure")
+	only := flag.String("only", "decode,sync,parquet,postgres", "what to measure")
 	flag.Parse()
 
 	var figures []figure
@@ -51,6 +65,8 @@ func main() {
 	}{
 		{"decode", decode},
 		{"sync", func() ([]figure, error) { return syncs(*bin, *small, *large) }},
+		{"parquet", func() ([]figure, error) { return parquetFigures(*small, *large) }},
+		{"postgres", func() ([]figure, error) { return postgresFigures(*small, *large) }},
 	} {
 		if !strings.Contains(*only, part.name) {
 			continue
