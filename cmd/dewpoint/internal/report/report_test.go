@@ -297,3 +297,19 @@ func show(text string, height int) []string {
 	}
 	return lines
 }
+
+func TestSeveralSinks(t *testing.T) {
+	r := partial()
+	r.Incomplete, r.Problems = nil, nil
+	r.Sinks[0].Summary.Notices = []string{"the Iceberg catalog at https://catalog.example.org did not answer: the next sync makes it good"}
+	r.Sinks = append(r.Sinks,
+		workflow.SinkReport{URL: "postgres://dewpoint@db.example.org/estate", Err: errors.New("write: write aws_ec2_volume: the disk is full")},
+		workflow.SinkReport{URL: "s3://estate/dewpoint", Err: fmt.Errorf("commit: %w", &sinks.CommitUnknownError{Err: errors.New("connection reset")})},
+	)
+	var b bytes.Buffer
+	s := &term.Screen{Out: &b}
+	if err := Print(s, r, Options{Lookup: lookup}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "several", b.Bytes())
+}
