@@ -32,7 +32,18 @@ func (s *Sink) Check(ctx context.Context) []sinks.Finding {
 	if s.local != "" {
 		findings = append(findings, s.checkFolder())
 	}
+	if s.catalog != nil {
+		findings = append(findings, s.checkCatalog(ctx))
+	}
 	return findings
+}
+
+// checkCatalog asks the Iceberg catalog. A sync commits without it.
+func (s *Sink) checkCatalog(ctx context.Context) sinks.Finding {
+	if err := s.catalog.Check(ctx); err != nil {
+		return sinks.Finding{About: "connection", Level: sinks.Notice, Text: err.Error()}
+	}
+	return sinks.Finding{About: "connection", Text: "the Iceberg catalog " + s.catalog.URI() + " answers"}
 }
 
 func (s *Sink) checkLock(ctx context.Context) sinks.Finding {

@@ -1,3 +1,5 @@
+//go:build iceberg
+
 package parquet
 
 import (
@@ -93,6 +95,13 @@ func TestIcebergCatchesUp(t *testing.T) {
 		}
 		return sum
 	}
+	finding := func() sinks.Finding {
+		all := sink.Check(t.Context())
+		return all[len(all)-1]
+	}
+	if f := finding(); f.Level != sinks.Notice || !strings.Contains(f.Text, proxy.URL) {
+		t.Errorf("finding: %+v", f)
+	}
 	if sum := sync(); len(sum.Notices) != 1 || !strings.Contains(sum.Notices[0], "the next sync brings them up to date") {
 		t.Errorf("notices: %q", sum.Notices)
 	}
@@ -100,6 +109,9 @@ func TestIcebergCatchesUp(t *testing.T) {
 		t.Errorf("the latest manifest: %v, %v", latest, err)
 	}
 	down = false
+	if f := finding(); f.Level != sinks.Fine {
+		t.Errorf("finding: %+v", f)
+	}
 	if sum := sync(); len(sum.Notices) != 0 {
 		t.Errorf("notices: %q", sum.Notices)
 	}
