@@ -375,21 +375,33 @@ func (b *postgresBench) whole() ([]figure, error) {
 	}, b.drop(name)
 }
 
-// second measures an unchanged second sync over many scopes.
+// second measures an unchanged second sync over many scopes, by CPU time
+// without that of making the rows: of 100,000 small batches it is more than
+// that of finding them unchanged.
 func (b *postgresBench) second() ([]figure, error) {
 	name, err := b.database()
 	if err != nil {
 		return nil, err
 	}
-	var times [2]postgresTimes
-	var wal [2]float64
 	scopes := b.large / 10
-	for i := range times {
+	made, err := postgresRun(b.args("make", "", b.large, scopes)...)
+	if err != nil {
+		return nil, err
+	}
+	var costs [2]cost
+	var wal [2]float64
+	peak := 0.0
+	for i := range costs {
 		before, err := b.wal()
 		if err != nil {
 			return nil, err
 		}
-		if times[i], err = postgresRun(b.args("sync", b.server.URL(name), b.large, scopes)...); err != nil {
+		costs[i], err = b.measure(func() (float64, float64, error) {
+			t, err := postgresRun(b.args("sync", b.server.URL(name), b.large, scopes)...)
+			peak = max(peak, t.peakMB)
+			return t.Ended, t.CPU - made.CPU, err
+		})
+		if err != nil {
 			return nil, err
 		}
 		after, err := b.wal()
@@ -411,11 +423,11 @@ func (b *postgresBench) second() ([]figure, error) {
 	over := fmt.Sprintf(" over %d scopes", scopes)
 	return []figure{
 		{
-			what: "unchanged second sync" + over + " / first", value: times[1].Ended / times[0].Ended, unit: "x", limit: 0.4,
-			note: fmt.Sprintf("%.1f / %.1f s", times[1].Ended, times[0].Ended),
+			what: "unchanged second sync" + over + " / first", value: costs[1].cpu / costs[0].cpu, unit: "x", limit: 0.4,
+			note: fmt.Sprintf("%v / %v; making the rows %.1f CPU-s", costs[1], costs[0], made.CPU),
 		},
 		{what: "WAL of the second / of the first", value: wal[1] / wal[0], unit: "x", limit: 0.01, note: fmt.Sprintf("%.2f / %.0f MB", wal[1]/1e6, wal[0]/1e6)},
-		{what: fmt.Sprintf("peak memory at %d", b.large) + over, value: max(times[0].peakMB, times[1].peakMB), unit: "MB", limit: 300},
+		{what: fmt.Sprintf("peak memory at %d", b.large) + over, value: peak, unit: "MB", limit: 300},
 		{what: fmt.Sprintf("peak memory at %d", b.small), value: less.peakMB, unit: "MB", limit: 300},
 	}, b.drop(name)
 }
