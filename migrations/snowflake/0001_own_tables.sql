@@ -54,6 +54,7 @@ COMMENT = 'Time series of the metrics.';
 CREATE TABLE IF NOT EXISTS kinds (
     kind VARCHAR, key VARCHAR, definition VARCHAR, definition_since TIMESTAMP_TZ(6),
     columns OBJECT COMMENT 'When each column was added to the definition or, behind a minus, removed from it.',
+    types OBJECT COMMENT 'The declared type of each column.',
     layout VARCHAR, parent VARCHAR, base VARIANT, edges VARIANT
 ) COMMENT = 'The kinds that have a table and what it was made from.';
 

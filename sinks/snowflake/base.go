@@ -50,6 +50,8 @@ type storedKind struct {
 	// columns are when each of the definition was added, and behind a minus
 	// before the name when it was removed.
 	columns map[string]string
+	// types are the declared types of the columns.
+	types map[string]string
 }
 
 // ownTables are dewpoint's, besides dewpoint_migrations.
@@ -62,13 +64,14 @@ const stagingPrefix = "dewpoint_staging_"
 
 const objectsQuery = `SELECT 'column' AS what, table_name AS a, column_name AS b, data_type AS c, NULL AS d, NULL AS e, NULL AS f, NULL AS g, NULL AS h
 	FROM information_schema.columns WHERE table_schema = CURRENT_SCHEMA()
-UNION ALL SELECT 'object', table_name, table_type, NULL, NULL, NULL, NULL, NULL, NULL FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA()`
+UNION ALL SELECT 'object', table_name, table_type, NULL, NULL, NULL, NULL, NULL, NULL FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA()
+UNION ALL SELECT 'object', table_name, 'VIEW', NULL, NULL, NULL, NULL, NULL, NULL FROM information_schema.views WHERE table_schema = CURRENT_SCHEMA()`
 
 const ownQuery = `
 UNION ALL SELECT 'version', MAX(version)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM dewpoint_migrations
 UNION ALL SELECT 'digest', scopes_digest, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM dewpoint_lease
 UNION ALL SELECT 'sync', id, DATE_PART(EPOCH_MICROSECOND, started_at)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT id, started_at FROM syncs ORDER BY started_at DESC, id DESC LIMIT 1) last
-UNION ALL SELECT 'kind', kind, key, definition, layout, parent, TO_JSON(base), TO_JSON(edges), TO_JSON(OBJECT_CONSTRUCT('columns', columns, 'since', DATE_PART(EPOCH_MICROSECOND, definition_since)::VARCHAR)) FROM kinds
+UNION ALL SELECT 'kind', kind, key, definition, layout, parent, TO_JSON(base), TO_JSON(edges), TO_JSON(OBJECT_CONSTRUCT('columns', columns, 'types', types, 'since', DATE_PART(EPOCH_MICROSECOND, definition_since)::VARCHAR)) FROM kinds
 UNION ALL SELECT 'made', name, MD5(definition), SPLIT_PART(definition, ' FROM ', -1), NULL, NULL, NULL, NULL, NULL FROM dewpoint_views
 UNION ALL SELECT 'rows', kind, COUNT(*)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL FROM resources GROUP BY kind
 UNION ALL SELECT 'edges', COUNT(*)::VARCHAR, (COUNT(*) - COUNT(to_id))::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL FROM edges
@@ -154,13 +157,13 @@ func (b *base) own(r []string) error {
 	case "kind":
 		k := storedKind{name: r[1], key: r[2], definition: r[3], layout: r[4], parent: r[5], base: r[6], edges: r[7]}
 		var rest struct {
-			Columns map[string]string
-			Since   string
+			Columns, Types map[string]string
+			Since          string
 		}
 		if err := json.Unmarshal([]byte(r[8]), &rest); err != nil {
 			return fmt.Errorf("the table kinds: %s: %w", k.name, err)
 		}
-		k.columns = rest.Columns
+		k.columns, k.types = rest.Columns, rest.Types
 		if rest.Since != "" {
 			k.since = timeText(time.UnixMicro(number(rest.Since)))
 		}
@@ -206,16 +209,20 @@ func (b *base) check(url string, kinds []*schema.Kind) error {
 	}
 	for _, k := range kinds {
 		for _, c := range b.kindChanges(k) {
-			if c.Action != sinks.Conflict {
-				continue
+			if c.Action == sinks.Conflict {
+				return refusal(url, c)
 			}
-			if c.Column == "" {
-				return fmt.Errorf("%s has %s under the name %s: rename it, or skip the kind", url, c.Have, c.Table)
-			}
-			return &sinks.SchemaError{Kind: c.Table, Column: c.Column, Have: c.Have, Want: c.Want}
 		}
 	}
 	return nil
+}
+
+// refusal is the error for a conflict.
+func refusal(url string, c sinks.SchemaChange) error {
+	if c.Column == "" {
+		return fmt.Errorf("%s has %s under the name %s: rename it, or skip the kind", url, c.Have, c.Table)
+	}
+	return &sinks.SchemaError{Kind: c.Table, Column: c.Column, Have: c.Have, Want: c.Want}
 }
 
 // sweep drops the tables that a sync left behind that was killed.

@@ -47,6 +47,7 @@ type commit struct {
 	// stage is none.
 	bucket   objects.Store
 	internal bool
+	copied   []string // keys
 }
 
 var errDone = errors.New("the sync has ended")
@@ -69,7 +70,9 @@ func (t *tx) Commit(ctx context.Context, end sinks.Outcome) (sinks.Summary, erro
 	}
 	err := m.run(ctx)
 	m.drop(ctx)
-	err = errors.Join(err, m.closeBucket())
+	if swept := m.closeBucket(context.WithoutCancel(ctx)); swept != nil && err != nil {
+		err = errors.Join(err, swept) // files that are left do no harm to what was committed
+	}
 	if err != nil {
 		var unknown *sinks.CommitUnknownError
 		if errors.As(err, &unknown) {
@@ -153,6 +156,7 @@ func (m *commit) outcome(ctx context.Context, lost error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.t.sink.patience())
 	defer cancel()
+	m.close() // rolls back what did not arrive
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
 		committed, err := m.t.sink.committed(ctx, m.t.sync.ID.String())
 		switch {

@@ -223,7 +223,7 @@ func (b *base) rename(ctx context.Context, c *conn, kinds []*schema.Kind) error 
 		queries := []string{"BEGIN", fmt.Sprintf("UPDATE %s SET kind = %s", ident(k.Name), t)}
 		for _, at := range []string{"resources.kind", "edges.from_kind", "edges.to_kind", "sightings.kind", "resource_history.kind", "scopes.kind", "problems.kind"} {
 			table, column, _ := strings.Cut(at, ".")
-			queries = append(queries, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %[2]s = %s", table, column, t, f))
+			queries = append(queries, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s = %s", table, column, t, column, f))
 		}
 		// A name stands in quotes among the kinds of a row of scopes.
 		from, to := literal(`"`+old.name+`"`), literal(`"`+k.Name+`"`)
@@ -261,7 +261,7 @@ func renameTable(from, to string) string {
 func (b *base) record(ctx context.Context, c *conn, kinds []*schema.Kind, now time.Time) error {
 	type row struct {
 		Kind, Key, Definition, Since, Layout, Parent string
-		Columns                                      map[string]string
+		Columns, Types                               map[string]string
 		Base                                         *schema.Base
 		Edges                                        []schema.Edge
 	}
@@ -275,13 +275,15 @@ func (b *base) record(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 		}
 		var changed bool
 		r.Columns, changed = mergeColumns(old.columns, k, at)
+		r.Types = types(old.types, k)
+		changed = changed || !maps.Equal(r.Types, old.types)
 		base, edges := mustJSON(k.Base), mustJSON(k.Edges)
 		if known && !changed && old.name == r.Kind && old.definition == r.Definition && old.layout == r.Layout && old.parent == r.Parent &&
 			sameJSON(old.base, base) && sameJSON(old.edges, edges) {
 			continue
 		}
 		rows, keys = append(rows, mustJSON(r)), append(keys, k.Key)
-		next := storedKind{name: r.Kind, key: r.Key, definition: r.Definition, layout: r.Layout, parent: r.Parent, since: r.Since, columns: r.Columns, edges: edges}
+		next := storedKind{name: r.Kind, key: r.Key, definition: r.Definition, layout: r.Layout, parent: r.Parent, since: r.Since, columns: r.Columns, types: r.Types, edges: edges}
 		if k.Base != nil {
 			next.base = base
 		}
@@ -292,9 +294,9 @@ func (b *base) record(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 	}
 	queries := []string{"BEGIN", "DELETE FROM kinds WHERE key IN (" + literals(keys) + ")"}
 	for part := range chunks(rows) {
-		queries = append(queries, `INSERT INTO kinds (kind, key, definition, definition_since, columns, layout, parent, base, edges)
+		queries = append(queries, `INSERT INTO kinds (kind, key, definition, definition_since, columns, types, layout, parent, base, edges)
 			SELECT r.value:Kind::VARCHAR, r.value:Key::VARCHAR, r.value:Definition::VARCHAR, r.value:Since::VARCHAR::TIMESTAMP_TZ,
-				r.value:Columns::OBJECT, r.value:Layout::VARCHAR, r.value:Parent::VARCHAR,
+				r.value:Columns::OBJECT, r.value:Types::OBJECT, r.value:Layout::VARCHAR, r.value:Parent::VARCHAR,
 				CASE WHEN TO_JSON(r.value:Base) <> 'null' THEN r.value:Base END, r.value:Edges
 			FROM TABLE(FLATTEN(INPUT => PARSE_JSON(`+literal(part)+`))) r`)
 	}
@@ -323,6 +325,18 @@ func mergeColumns(old map[string]string, k *schema.Kind, now string) (map[string
 		}
 	}
 	return all, !maps.Equal(all, old)
+}
+
+// types returns the declared type of each column of a kind's table.
+func types(old map[string]string, k *schema.Kind) map[string]string {
+	all := maps.Clone(old)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, c := range k.TableColumns() {
+		all[c.Name] = c.Type.String()
+	}
+	return all
 }
 
 // chunks yields JSON arrays of the texts, each small enough for a statement.

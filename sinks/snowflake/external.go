@@ -66,29 +66,29 @@ func (m *commit) external(ctx context.Context) (objects.Store, error) {
 	return m.bucket, nil
 }
 
-// copyTo writes a file into a folder of a bucket.
-func copyTo(ctx context.Context, store objects.Store, path, folder string) error {
-	if store == nil {
-		return nil
-	}
+// copyTo writes a file into a folder of the bucket.
+func (m *commit) copyTo(ctx context.Context, path, folder string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	w := store.Writer(ctx, folder+"/"+filepath.Base(path))
+	key := folder + "/" + filepath.Base(path)
+	w := m.bucket.Writer(ctx, key)
 	if _, err := io.Copy(w, f); err != nil {
 		w.Abort()
 		return err
 	}
 	_, err = w.Commit()
+	m.copied = append(m.copied, key)
 	return err
 }
 
-// closeBucket ends the use of an external stage.
-func (m *commit) closeBucket() error {
+// closeBucket ends the use of an external stage and removes what was copied to
+// it.
+func (m *commit) closeBucket(ctx context.Context) error {
 	if m.bucket == nil {
 		return nil
 	}
-	return errors.Join(m.bucket.Close())
+	return errors.Join(m.bucket.Delete(ctx, m.copied...), m.bucket.Close())
 }

@@ -19,8 +19,8 @@ const (
 	whatUnseen  = "u" // a row of a known kind that was not reported: KIND, ID
 	whatScope   = "s" // how a scope ended: KIND, SCOPE, NAME, PARENT, STATE
 	whatEdge    = "e" // an edge of a staged row: KIND, POS, ID, TO_KIND, RELATION, MATCHES, ON_DELETE, TO_REF, ACCOUNT, REGION, NAME
-	whatStands  = "t" // a row of scopes that stands: CLOUD, ACCOUNT, REGION
-	whatEnds    = "d" // a row of scopes that ends: CLOUD, ACCOUNT, REGION, KIND, PARENT
+	whatStands  = "t" // a row of scopes that stands: CLOUD, ACCOUNT, REGION, DOC (its mark)
+	whatEnds    = "d" // a row of scopes that ends: CLOUD, ACCOUNT, REGION, KIND, PARENT, DOC (its mark, if it has no KIND)
 	whatNew     = "n" // a new row of scopes: DOC
 )
 

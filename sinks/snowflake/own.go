@@ -16,14 +16,16 @@ const standsInline = 1000
 // add enters what a statement cannot name into the narrow table.
 func (c *scopeChanges) add(w *narrow) error {
 	for _, r := range c.ends {
-		var kind, parent any
+		var kind, parent, mark any
 		if r.kind != "" {
 			kind = r.kind
+		} else {
+			mark = r.mark()
 		}
 		if r.parent != "" {
 			parent = r.parent
 		}
-		if err := w.add(whatEnds, "CLOUD", r.cloud, "ACCOUNT", r.account, "REGION", r.region, "KIND", kind, "PARENT", parent); err != nil {
+		if err := w.add(whatEnds, "CLOUD", r.cloud, "ACCOUNT", r.account, "REGION", r.region, "KIND", kind, "PARENT", parent, "DOC", mark); err != nil {
 			return err
 		}
 	}
@@ -36,7 +38,7 @@ func (c *scopeChanges) add(w *narrow) error {
 		return nil
 	}
 	for _, r := range c.stands {
-		if err := w.add(whatStands, "CLOUD", r.cloud, "ACCOUNT", r.account, "REGION", r.region); err != nil {
+		if err := w.add(whatStands, "CLOUD", r.cloud, "ACCOUNT", r.account, "REGION", r.region, "DOC", r.mark()); err != nil {
 			return err
 		}
 	}
@@ -59,7 +61,7 @@ func (m *commit) applyScopes(ctx context.Context) error {
 	var queries []string
 	if len(c.ends) > 0 {
 		queries = append(queries, fmt.Sprintf(`DELETE FROM SCOPES S USING %s D WHERE D.WHAT = 'd'
-			AND S.CLOUD = D.CLOUD AND S.ACCOUNT = D.ACCOUNT AND S.REGION = D.REGION AND EQUAL_NULL(S.KIND, D.KIND) AND EQUAL_NULL(S.PARENT, D.PARENT)`, ident(m.narrow)))
+			AND S.CLOUD = D.CLOUD AND S.ACCOUNT = D.ACCOUNT AND S.REGION = D.REGION AND EQUAL_NULL(S.KIND, D.KIND) AND EQUAL_NULL(S.PARENT, D.PARENT) AND EQUAL_NULL(MD5(TO_JSON(S.KINDS)), D.DOC)`, ident(m.narrow)))
 	}
 	switch {
 	case len(c.stands) == 0:
@@ -68,11 +70,11 @@ func (m *commit) applyScopes(ctx context.Context) error {
 	case len(c.stands) <= standsInline:
 		var places []string
 		for _, r := range c.stands {
-			places = append(places, r.cloud+"/"+r.account+"/"+r.region)
+			places = append(places, r.cloud+"/"+r.account+"/"+r.region+"/"+r.mark())
 		}
-		queries = append(queries, fmt.Sprintf("%s WHERE KIND IS NULL AND CLOUD || '/' || ACCOUNT || '/' || REGION IN (%s)", set, literals(places)))
+		queries = append(queries, fmt.Sprintf("%s WHERE KIND IS NULL AND CLOUD || '/' || ACCOUNT || '/' || REGION || '/' || MD5(TO_JSON(KINDS)) IN (%s)", set, literals(places)))
 	default:
-		queries = append(queries, fmt.Sprintf("%s FROM %s D WHERE D.WHAT = 't' AND S.KIND IS NULL AND S.CLOUD = D.CLOUD AND S.ACCOUNT = D.ACCOUNT AND S.REGION = D.REGION", set, ident(m.narrow)))
+		queries = append(queries, fmt.Sprintf("%s FROM %s D WHERE D.WHAT = 't' AND S.KIND IS NULL AND S.CLOUD = D.CLOUD AND S.ACCOUNT = D.ACCOUNT AND S.REGION = D.REGION AND MD5(TO_JSON(S.KINDS)) = D.DOC", set, ident(m.narrow)))
 	}
 	if len(c.added) > 0 {
 		queries = append(queries, fmt.Sprintf(`INSERT INTO SCOPES (SYNC_ID, CLOUD, ACCOUNT, REGION, KIND, PARENT, STATE, KINDS, SCOPES, "ROWS", CALLS, ERROR, CODE, REQUEST_ID, DURATION_SECONDS, DEFINITION_HASH, LAST_COMPLETE)

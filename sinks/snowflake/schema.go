@@ -59,20 +59,25 @@ func (s *Sink) ApplySchema(ctx context.Context, kinds []*schema.Kind, drop bool)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.URL(), err)
 	}
-	if err := b.check(s.URL(), kinds); err != nil {
-		return nil, err
+	for _, ch := range planned {
+		// A name that a dropped table bears is free then.
+		if ch.Action == sinks.Conflict && !(drop && slices.ContainsFunc(planned, func(d sinks.SchemaChange) bool {
+			return ch.Column == "" && d.Action == sinks.DropTable && d.Table == ch.Table
+		})) {
+			return nil, refusal(s.URL(), ch)
+		}
 	}
 	planned = slices.DeleteFunc(planned, func(ch sinks.SchemaChange) bool {
 		return ch.Action == sinks.Conflict || !drop && !ch.Action.Additive()
 	})
-	// Drops come first: a new kind may bear the name of one that left.
+	// Tables are dropped first: a new kind may bear the name of one that left.
 	dropped := false
 	for _, ch := range planned {
-		if ch.Action.Additive() {
+		if ch.Action != sinks.DropTable {
 			continue
 		}
 		if err := c.execAll(ctx, strings.Split(ch.SQL, ";\n")...); err != nil {
-			return nil, fmt.Errorf("drop %s %s: %w", ch.Table, ch.Column, err)
+			return nil, fmt.Errorf("drop %s: %w", ch.Table, err)
 		}
 		dropped = true
 	}
@@ -81,8 +86,28 @@ func (s *Sink) ApplySchema(ctx context.Context, kinds []*schema.Kind, drop bool)
 			return nil, err
 		}
 	}
+	if err := b.check(s.URL(), kinds); err != nil {
+		return nil, err
+	}
+	for _, k := range kinds {
+		for _, ch := range b.kindChanges(k) {
+			if ch.Action == sinks.CreateTable && !slices.ContainsFunc(planned, func(p sinks.SchemaChange) bool { return p.Action == ch.Action && p.Table == ch.Table }) {
+				planned = append(planned, ch) // its name was free only now
+			}
+		}
+	}
 	if err := b.define(ctx, c, kinds, time.Now()); err != nil {
 		return nil, fmt.Errorf("change the schema of %s: %w", s.URL(), err)
+	}
+	for _, k := range kinds {
+		for _, ch := range b.kindChanges(k) {
+			if !drop || ch.Action != sinks.DropColumn {
+				continue
+			}
+			if err := c.execAll(ctx, strings.Split(ch.SQL, ";\n")...); err != nil {
+				return nil, fmt.Errorf("drop column %s of %s: %w", ch.Column, ch.Table, err)
+			}
+		}
 	}
 	return planned, nil
 }
@@ -146,11 +171,12 @@ func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 	for _, c := range k.TableColumns() {
 		have, ok := b.columns(table)[fold(c.Name)]
 		change := sinks.SchemaChange{Table: k.Name, Column: c.Name, Have: have, Want: columnType(c.Type)}
+		declared := b.byKey[k.Key].types[c.Name]
 		switch {
 		case !ok:
 			change.Action = sinks.AddColumn
 			change.SQL = fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s", ident(k.Name), columnDefinition(c))
-		case !holds(have, c.Type):
+		case !holds(have, c.Type), declared != "" && declared != c.Type.String():
 			change.Action = sinks.Conflict
 			change.SQL = fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", ident(table), ident(c.Name), ident(c.Name+"_old"))
 		default:
@@ -164,20 +190,20 @@ func (b *base) kindChanges(k *schema.Kind) []sinks.SchemaChange {
 		if _, wanted := k.Column(name); ok && !wanted {
 			all = append(all, sinks.SchemaChange{
 				Action: sinks.DropColumn, Table: k.Name, Column: name, Have: have,
-				SQL: fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;\nUPDATE kinds SET columns = %s WHERE key = %s",
-					ident(k.Name), ident(name), b.columnsWithout(k.Key, name), literal(k.Key)),
+				SQL: fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s;\nUPDATE kinds SET columns = %s, types = %s WHERE key = %s",
+					ident(k.Name), ident(name), without(b.byKey[k.Key].columns, name), without(b.byKey[k.Key].types, name), literal(k.Key)),
 			})
 		}
 	}
 	return all
 }
 
-// columnsWithout is a kind's record of its columns without one.
-func (b *base) columnsWithout(key, name string) string {
+// without is what a kind's record says of its columns but one, as an OBJECT.
+func without(columns map[string]string, name string) string {
 	left := map[string]string{}
-	for c, at := range b.byKey[key].columns {
+	for c, v := range columns {
 		if strings.TrimPrefix(c, "-") != name {
-			left[c] = at
+			left[c] = v
 		}
 	}
 	return fmt.Sprintf("PARSE_JSON(%s)::OBJECT", literal(mustJSON(left)))

@@ -141,6 +141,7 @@ type scopeRow struct {
 	duration            float64
 	definition          string
 	last                string // last_complete
+	kindsText           string // kinds as it is stored
 	syncID              string
 }
 
@@ -200,6 +201,7 @@ func readStoredScopes(ctx context.Context, c *conn) ([]*scopeRow, error) {
 			place: place{r[0], r[1], r[2]}, kind: r[3], parent: r[4], state: r[5], error: r[10], code: r[11], requestID: r[12],
 			definition: r[14], syncID: r[16],
 		}
+		s.kindsText = r[6]
 		if r[6] != "" {
 			if err := json.Unmarshal([]byte(r[6]), &s.kinds); err != nil {
 				return fmt.Errorf("the table scopes: kinds %q: %w", r[6], err)
@@ -333,6 +335,9 @@ func (s *scopes) covers(r *scopeRow, stored []*scopeRow) bool {
 	known := slices.ContainsFunc(stored, func(o *scopeRow) bool { return o.account == r.account && o.region != "*" })
 	return askedKind && (entered || !known)
 }
+
+// mark tells the rows of complete kinds of a place apart.
+func (r *scopeRow) mark() string { return digest(r.kindsText) }
 
 type scopeID struct {
 	place

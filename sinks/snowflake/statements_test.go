@@ -242,7 +242,9 @@ func TestExternalStage(t *testing.T) {
 		t.Errorf("the table has %s", got)
 	}
 	files, _ := filepath.Glob(filepath.Join(bucket, "dewpoint", "*", "*.parquet"))
-	t.Logf("left in the bucket: %v", files)
+	if len(files) > 0 {
+		t.Errorf("left in the bucket: %v", files)
+	}
 	if _, err := os.Stat(filepath.Join(bucket, "dewpoint")); err != nil {
 		t.Errorf("nothing was written to the bucket: %v", err)
 	}

@@ -2,7 +2,6 @@ package snowflake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -89,8 +88,11 @@ func (m *commit) load(ctx context.Context, table string, columns, paths []string
 func (m *commit) put(ctx context.Context, path, at string) error {
 	if m.t.sink.cfg.stage != "" {
 		store, err := m.external(ctx)
-		if err != nil || store != nil {
-			return errors.Join(err, copyTo(ctx, store, path, strings.TrimPrefix(at, "@"+m.t.sink.cfg.stage+"/")))
+		if err != nil {
+			return err
+		}
+		if store != nil {
+			return m.copyTo(ctx, path, strings.TrimPrefix(at, "@"+m.t.sink.cfg.stage+"/"))
 		}
 	}
 	_, err := m.exec(ctx, fmt.Sprintf("PUT 'file://%s' %s AUTO_COMPRESS = FALSE OVERWRITE = TRUE", strings.ReplaceAll(path, "'", `\'`), at))

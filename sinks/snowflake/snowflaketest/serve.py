@@ -8,6 +8,10 @@ faults of fakesnow 0.12.1:
 - A quote in a comment ends the statement that notes it.
 - FLATTEN takes an object's keys for JSON paths, so that "" or "/" is not found.
 
+It waits for locks, as Snowflake does, where DuckDB fails at once, and takes a
+transaction that nobody has used for two seconds as one whose client died:
+Snowflake rolls it back after five minutes if others wait for it.
+
 fakesnow translates a statement in some eighty passes, which take longer than
 DuckDB to run it. Here a translation is kept and used again for statements that
 differ in the names of staging tables, ids and times alone.
@@ -17,8 +21,10 @@ import gc
 import importlib
 import re
 import sys
+import time
 from string import Template
 
+import duckdb
 import uvicorn
 from fakesnow import info_schema, macros
 from fakesnow.cursor import FakeSnowflakeCursor
@@ -67,8 +73,25 @@ def shape(text):
 
 def execute_shaped(self, command, *args, **kwargs):
     self.text, self.values = shape(command)
-    self.part = 0
-    return execute(self, command, *args, **kwargs)
+    conn, deadline = self._conn, time.monotonic() + 30
+    while True:
+        self.part = 0
+        conn.used = float("inf")  # it works
+        try:
+            return execute(self, command, *args, **kwargs)
+        except duckdb.TransactionException as e:
+            if getattr(conn, "open", False) or "onflict" not in str(e) or time.monotonic() > deadline:
+                raise
+        finally:
+            conn.used = time.monotonic()
+            word = command.strip().split(None, 1)[0].upper().rstrip(";")
+            if word in ("BEGIN", "COMMIT", "ROLLBACK"):
+                conn.open = word == "BEGIN"
+        for other in list(server.sessions.values()):
+            if other is not conn and getattr(other, "open", False) and time.monotonic() - other.used > 2:
+                other.open = False
+                other._duck_conn.rollback()
+        time.sleep(0.1)
 
 
 def translate_once(self, expression, params):
