@@ -6,13 +6,16 @@ GO := go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build demo servers test test-race bench generate lint clean
+.PHONY: help build build-iceberg demo servers test test-race bench generate lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/dewpoint
 	$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/dewpoint ./cmd/dewpoint
+
+build-iceberg: ## build bin/dewpoint-iceberg, which can write Iceberg tables too
+	$(GO) build -trimpath -tags $(TAGS),iceberg -ldflags '$(LDFLAGS)' -o bin/dewpoint-iceberg ./cmd/dewpoint
 
 demo: build ## replay the recorded estate into DuckDB and ask it three questions
 	@examples/demo/run bin/dewpoint
@@ -23,6 +26,7 @@ servers: ## install what the tests run against: PostgreSQL, S3, Snowflake emulat
 test: servers ## run all tests; they start what they need themselves
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) test -tags $(TAGS) ./...
+	$(GO) test -tags $(TAGS),iceberg -run 'Iceberg|Publish|Requests' ./sinks/parquet ./sinks/parquet/iceberg
 
 test-race: servers ## run the concurrent packages under the race detector
 	$(GO) test -race -tags $(TAGS) ./extract/... ./normalize/... ./workflow/...
@@ -36,8 +40,9 @@ generate: ## write everything that is generated; leaves no diff
 
 lint: ## gofumpt, vet, staticcheck
 	$(GO) run mvdan.cc/gofumpt@v0.12.0 -l . | (! grep .)
-	$(GO) vet -tags $(TAGS) ./...
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(TAGS) ./...
+	$(GO) vet -tags $(TAGS),iceberg ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(TAGS),iceberg ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(TAGS) ./sinks/parquet/...
 
 clean: ## remove what was built and fetched
 	rm -rf bin .cache

@@ -1,8 +1,5 @@
-// Package iceberg shows the tables of an estate of Parquet files as tables of
-// Apache Iceberg. The files are taken as they are; a REST catalog gets one
-// snapshot of each table that changed, of all tables in one transaction where
-// the catalog has transactions over several tables.
-// https://iceberg.apache.org/rest-catalog-spec/
+//go:build iceberg
+
 package iceberg
 
 import (
@@ -13,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/catalog"
@@ -21,14 +17,8 @@ import (
 	"github.com/apache/iceberg-go/table"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects"
 )
-
-// Parameters are those that Open takes from the URL of a sink.
-func Parameters() []string {
-	return []string{"catalog", "warehouse", "namespace", "sigv4", "scope", "oauth2_server"}
-}
 
 // The environment variables that hold what a URL must not.
 const (
@@ -45,26 +35,6 @@ type Catalog struct {
 	// last is the table that is committed after all others where a catalog
 	// has no transactions over several tables.
 	last string
-}
-
-// State is an estate after a sync.
-type State struct {
-	Sync string
-	// Retention is how long superseded snapshots stay.
-	Retention time.Duration
-	Tables    []Table
-}
-
-// Table is a table of an estate.
-type Table struct {
-	Name, Doc string
-	Columns   []schema.Column
-	Files     []File
-}
-
-// File is a Parquet file of a table.
-type File struct {
-	Key string // in the store
 }
 
 // Open names a catalog. catalog is its address; warehouse, scope, oauth2_server
