@@ -76,28 +76,23 @@ const (
 	appliedUnread
 )
 
-// A commit's tables live long: its garbage is kept small, and smaller still
-// where memory comes near to what they take.
+// What a commit's tables and the garbage beside them may take.
 const (
-	gcPercent    = 30
 	commitBytes  = 128 << 20
 	commitPerRow = 64
 )
 
-// boundMemory returns what undoes it.
+// boundMemory has the collector keep the garbage within the bound, which is
+// soft, and returns what undoes it.
 func (t *tx) boundMemory() (restore func()) {
 	rows := int64(0)
 	for _, k := range t.Kinds() {
 		rows += k.Had + k.Rows
 	}
-	percent := debug.SetGCPercent(gcPercent)
 	limit := debug.SetMemoryLimit(-1)
 	debug.SetMemoryLimit(min(limit, commitBytes+commitPerRow*rows))
 	debug.FreeOSMemory()
-	return func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
-	}
+	return func() { debug.SetMemoryLimit(limit) }
 }
 
 func (t *tx) commit(ctx context.Context, outcome sinks.Outcome) (sinks.Summary, error) {

@@ -226,6 +226,15 @@ func (g *gatherer) appendRepeat(s string, n int) {
 	}
 }
 
+// size is about the bytes that were gathered.
+func (g *gatherer) size() int {
+	n := len(g.fixed) + len(g.bytes) + 4*len(g.offs)
+	for _, c := range g.children {
+		n += c.size()
+	}
+	return n
+}
+
 // array is what was gathered. It is valid until the next reset.
 func (g *gatherer) array() arrow.Array {
 	return array.MakeFromData(g.data())

@@ -140,6 +140,7 @@ func (r *rowReader) writeGroup(ctx context.Context, f *outFile, cols []outColumn
 	if err := f.group(int(p.rows)); err != nil {
 		return err
 	}
+	touched := 0
 	for i := range cols {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -153,13 +154,19 @@ func (r *rowReader) writeGroup(ctx context.Context, f *outFile, cols []outColumn
 		if err != nil {
 			return err
 		}
-		r.t.rows.forget()
-		if r.patches.spool != nil {
-			r.patches.spool.forget()
+		if touched += r.g.size(); touched > forgetBytes || i == len(cols)-1 {
+			touched = 0
+			r.t.rows.forget()
+			if r.patches.spool != nil {
+				r.patches.spool.forget()
+			}
 		}
 	}
 	return nil
 }
+
+// forgetBytes is how much of the staged rows a writer keeps in memory.
+const forgetBytes = 12 << 20
 
 func (r *rowReader) gather(ctx context.Context, c *outColumn, p plan) (arrow.Array, error) {
 	r.g.reset(arrowType(c.Type))
