@@ -130,6 +130,7 @@ func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config, cat *
 		show(sinks.Problem, "%v", err)
 		return
 	}
+	name = shortURL(s.URL())
 	defer func() {
 		if err := s.Close(); err != nil {
 			show(sinks.Problem, "%v", err)
