@@ -59,9 +59,9 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 	}
 	// What has a colon, a slash or a UUID's length may be a urn; id is what
 	// cannot.
-	// Where nothing is taken from them they need no room of their own.
+	// Where they are staged as they are entered they need no room of their own.
 	what := "VIEW"
-	if replaced {
+	if replaced || distinct != "" {
 		what = "TABLE"
 	}
 	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP %s ne AS
@@ -106,7 +106,7 @@ func (m *commit) sharedDeclarations() bool {
 // the way of resolveQueries.
 func (m *commit) resolveNew(ctx context.Context) error {
 	err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT n.*, r._id AS to_id
-		FROM ne n LEFT JOIN (SELECT kind, account, region, id, _id FROM resources WHERE kind IN (SELECT DISTINCT to_kind FROM ne)) r
+		FROM ne n LEFT JOIN (SELECT kind, account, region, id, _id FROM resources WHERE kind IN (SELECT to_kind FROM decl)) r
 		ON r.kind = n.to_kind AND r.account = n.account AND r.region = n.region AND r.id = n.id`)
 	if err != nil {
 		return err
