@@ -78,7 +78,7 @@ const (
 
 // What a commit's tables and the garbage beside them may take.
 const (
-	commitBytes  = 128 << 20
+	commitBytes  = 104 << 20
 	commitPerRow = 64
 )
 
