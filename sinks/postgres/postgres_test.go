@@ -69,6 +69,7 @@ func (s *testServer) url(t testing.TB) string {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	sinktest.Run(t, func(t *testing.T) sinktest.Target {
 		return newTarget(t, shared.url(t), Options{LockTimeout: 50 * time.Millisecond})
 	})
@@ -80,6 +81,7 @@ func TestConformanceWithoutHashes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the suite a second time")
 	}
+	t.Parallel()
 	sinktest.Run(t, func(t *testing.T) sinktest.Target {
 		return newTarget(t, shared.url(t), Options{LockTimeout: 50 * time.Millisecond, HashBudget: 1})
 	})
