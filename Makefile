@@ -6,7 +6,7 @@ GO := go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-iceberg demo servers test test-race bench generate lint clean
+.PHONY: help build build-iceberg demo servers test test-long test-race bench generate lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,13 @@ demo: build ## replay the recorded estate into DuckDB and ask it three questions
 servers: ## install what the tests run against: PostgreSQL, S3, Snowflake emulator
 	@.ci/servers
 
-test: servers ## run all tests; they start what they need themselves
+test: servers ## run the tests; they start what they need themselves
 	$(GO) vet -tags $(TAGS) ./...
-	$(GO) test -tags $(TAGS) ./...
-	$(GO) test -tags $(TAGS),iceberg -run 'Iceberg|Publish|Requests' ./sinks/parquet ./sinks/parquet/iceberg
+	$(GO) test -short -timeout 20m -tags $(TAGS) ./...
+	$(GO) test -timeout 20m -tags $(TAGS),iceberg -run 'Iceberg|Publish|Requests' ./sinks/parquet ./sinks/parquet/iceberg
+
+test-long: servers ## the same, with the sinks' suite once more without hashes
+	$(GO) test -timeout 60m -tags $(TAGS) ./...
 
 test-race: servers ## run the concurrent packages under the race detector
 	$(GO) test -race -tags $(TAGS) ./extract/... ./normalize/... ./workflow/...
