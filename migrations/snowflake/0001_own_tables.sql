@@ -68,10 +68,10 @@ CREATE TABLE IF NOT EXISTS dewpoint_lease (
 MERGE INTO dewpoint_lease t USING (SELECT 'sync' AS name) s ON t.name = s.name
 WHEN NOT MATCHED THEN INSERT (name) VALUES (s.name);
 
-CREATE OR REPLACE VIEW resource_tags COMMENT = 'One row per tag.' AS
+CREATE OR REPLACE VIEW resource_tags COPY GRANTS COMMENT = 'One row per tag.' AS
 SELECT r._id, f.key AS key, f.value::VARCHAR AS value FROM resources r, LATERAL FLATTEN(INPUT => r.tags) f;
 
-CREATE OR REPLACE VIEW scope_freshness COMMENT = 'State of the last reading and time of the last complete one, per cloud, account, region and kind.' AS
+CREATE OR REPLACE VIEW scope_freshness COPY GRANTS COMMENT = 'State of the last reading, time and age in seconds of the last complete one, per cloud, account, region and kind.' AS
 SELECT cloud, account, region, kind, state, last_complete, DATEDIFF(second, last_complete, CURRENT_TIMESTAMP()) AS age
 FROM (
     SELECT s.cloud, s.account, s.region, k.value::VARCHAR AS kind, 'complete' AS state, s.last_complete
@@ -84,7 +84,7 @@ FROM (
     FROM scopes WHERE kind IS NOT NULL GROUP BY cloud, account, region, kind
 );
 
-CREATE OR REPLACE VIEW resource_versions COMMENT = 'Every version of every row with the time it was valid: valid_to is NULL for the one that stands. as_of(t) selects from it.' AS
+CREATE OR REPLACE VIEW resource_versions COPY GRANTS COMMENT = 'Every version of every row with the time it was valid: valid_to is NULL for the one that stands. as_of(t) selects from it.' AS
 SELECT r._id, r.id, r.name, r.kind, r.tags, r.created_at, r.updated_at, r.cloud, r.account, r.region, r.urn, NULL::VARIANT AS doc,
     s.started_at AS valid_from, NULL::TIMESTAMP_TZ AS valid_to
 FROM resources r LEFT JOIN syncs s ON s.id = r._sync_id

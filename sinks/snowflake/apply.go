@@ -224,7 +224,7 @@ func (m *commit) historyQuery(k *kindCommit) string {
 func (m *commit) mergeQuery(k *kindCommit) string {
 	cols := k.BatchColumns()
 	source := []string{"W.ACTION AS ACTION_", "W.ID AS ID_", "W.SCOPE AS SCOPE_", literal(m.t.sync.ID.String()) + " AS _SYNC_ID"}
-	from := fmt.Sprintf("DEWPOINT_WORK W")
+	from := "DEWPOINT_WORK W"
 	var set, touch, into, values []string
 	if k.staged != "" {
 		from += fmt.Sprintf(" LEFT JOIN %s S ON S.POS = W.POS", ident(k.staged))

@@ -32,8 +32,8 @@ type base struct {
 	// made are the views that dewpoint made.
 	made map[string]madeView
 	// rows counts the resources by kind.
-	rows                   map[string]int64
-	edges, open, sightings int64
+	rows             map[string]int64
+	edges, sightings int64
 	// oldest is the time of the oldest row that the retention may end.
 	oldest   string
 	problems map[stage.ProblemKey]stage.ProblemCount
@@ -74,7 +74,7 @@ UNION ALL SELECT 'sync', id, DATE_PART(EPOCH_MICROSECOND, started_at)::VARCHAR, 
 UNION ALL SELECT 'kind', kind, key, definition, layout, parent, TO_JSON(base), TO_JSON(edges), TO_JSON(OBJECT_CONSTRUCT('columns', columns, 'types', types, 'since', DATE_PART(EPOCH_MICROSECOND, definition_since)::VARCHAR)) FROM kinds
 UNION ALL SELECT 'made', name, MD5(definition), SPLIT_PART(definition, ' FROM ', -1), NULL, NULL, NULL, NULL, NULL FROM dewpoint_views
 UNION ALL SELECT 'rows', kind, COUNT(*)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL FROM resources GROUP BY kind
-UNION ALL SELECT 'edges', COUNT(*)::VARCHAR, (COUNT(*) - COUNT(to_id))::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL FROM edges
+UNION ALL SELECT 'edges', COUNT(*)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM edges
 UNION ALL SELECT 'sightings', COUNT(*)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM sightings
 UNION ALL SELECT 'oldest', DATE_PART(EPOCH_MICROSECOND, MIN(since))::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM (
 	SELECT MIN(valid_to) AS since FROM resource_history
@@ -145,7 +145,7 @@ func (b *base) own(r []string) error {
 	case "rows":
 		b.rows[r[1]] = number(r[2])
 	case "edges":
-		b.edges, b.open = number(r[1]), number(r[2])
+		b.edges = number(r[1])
 	case "oldest":
 		if r[1] != "" {
 			b.oldest = timeText(time.UnixMicro(number(r[1])))

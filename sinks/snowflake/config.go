@@ -65,7 +65,7 @@ func parseURL(raw string) (*config, error) {
 		q.Del(own)
 	}
 	authenticator := strings.ToUpper(q.Get("authenticator"))
-	password, _ := "", false
+	password := ""
 	if u.User != nil {
 		password, _ = u.User.Password()
 	}

@@ -15,9 +15,7 @@ import (
 // Snowflake's error numbers.
 const (
 	errNoObject    = 2003 // the object does not exist or is not authorised
-	errNoSchema    = 2043 // the same of a database or schema
-	errNoCurrent   = 90105
-	errNoWarehouse = 606 // none selected, or suspended without auto-resume
+	errNoWarehouse = 606  // none selected, or suspended without auto-resume
 	errPrivileges  = 3001
 )
 

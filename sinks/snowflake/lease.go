@@ -17,7 +17,7 @@ import (
 // that a sync whose lease was taken over cannot commit.
 type lease struct {
 	token string
-	for_  time.Duration
+	term  time.Duration
 	once  sync.Once
 	done  chan struct{}
 	wait  sync.WaitGroup
@@ -26,7 +26,7 @@ type lease struct {
 // lock takes the lease, waiting as the options say. It makes dewpoint's own
 // tables where they are not there yet.
 func (s *Sink) lock(ctx context.Context, c *conn, token string) (*lease, error) {
-	l := &lease{token: token, for_: s.opts.Lease, done: make(chan struct{})}
+	l := &lease{token: token, term: s.opts.Lease, done: make(chan struct{})}
 	deadline := time.Now().Add(s.opts.LockTimeout)
 	pause := 50 * time.Millisecond
 	for {
@@ -74,14 +74,14 @@ func (l *lease) take(ctx context.Context, c *conn, when string) (bool, error) {
 }
 
 func (l *lease) until() string {
-	return fmt.Sprintf("DATEADD(millisecond, %d, CURRENT_TIMESTAMP())", l.for_.Milliseconds())
+	return fmt.Sprintf("DATEADD(millisecond, %d, CURRENT_TIMESTAMP())", l.term.Milliseconds())
 }
 
 // keep extends the lease until stop. A commit that finds it lost fails, so
 // errors here are left to the next attempt.
 func (l *lease) keep(s *Sink, tag string) {
 	l.wait.Go(func() {
-		tick := time.NewTicker(l.for_ / 3)
+		tick := time.NewTicker(l.term / 3)
 		defer tick.Stop()
 		for {
 			select {
@@ -89,7 +89,7 @@ func (l *lease) keep(s *Sink, tag string) {
 				return
 			case <-tick.C:
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), l.for_/3)
+			ctx, cancel := context.WithTimeout(context.Background(), l.term/3)
 			if c, err := s.connect(ctx, tag); err == nil {
 				_, _ = c.exec(ctx, fmt.Sprintf("UPDATE dewpoint_lease SET expires_at = %s WHERE token = %s", l.until(), literal(l.token)))
 				c.close()

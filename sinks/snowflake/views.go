@@ -25,7 +25,7 @@ func (b *base) defineViews(ctx context.Context, c *conn, kinds []*schema.Kind) e
 		if stands && b.made[name].digest == digest(want[name]) || b.columns(name) != nil || stands && !mine {
 			continue
 		}
-		q := fmt.Sprintf("CREATE OR REPLACE VIEW %s COMMENT = %s AS %s", ident(name), literal(docs[name]), want[name])
+		q := fmt.Sprintf("CREATE OR REPLACE VIEW %s COPY GRANTS COMMENT = %s AS %s", ident(name), literal(docs[name]), want[name])
 		if _, err := c.exec(ctx, q); err != nil {
 			return fmt.Errorf("view %s: %w", name, err)
 		}
