@@ -49,8 +49,6 @@ func newView(d arrow.ArrayData) view {
 	return v
 }
 
-func (v *view) null(i int) bool { return v.valid != nil && !bitutil.BitIsSet(v.valid, v.base+i) }
-
 // gatherer builds a column of values from many places. Its memory is used
 // again by the next column.
 type gatherer struct {

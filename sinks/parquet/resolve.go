@@ -113,7 +113,6 @@ type match struct {
 // matches is a table of keys that are looked for.
 type matches struct {
 	slots []match
-	used  int
 }
 
 func newMatches(n int) *matches {

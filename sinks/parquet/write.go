@@ -461,15 +461,3 @@ func (w *rowWriter) abort() {
 		w.out = nil
 	}
 }
-
-// rows is the number of rows so far.
-func (w *rowWriter) rows() int64 {
-	n := int64(w.n)
-	for _, f := range w.files {
-		n += f.Rows
-	}
-	if w.out != nil {
-		n += w.out.f.rows
-	}
-	return n
-}

@@ -129,14 +129,19 @@ func (c *config) setSession() {
 	} {
 		d.Params[name] = &value
 	}
+	//lint:ignore SA1019 the session parameter takes effect after the driver has begun to send
 	d.DisableTelemetry = true
 	if d.Application == "" || d.Application == "Go" {
 		d.Application = "dewpoint"
 	}
+	//lint:ignore SA1019 v1 of the driver has no other way
 	if d.Tracing == "" {
+		//lint:ignore SA1019 v1 of the driver has no other way
 		d.Tracing = "fatal" // errors are returned, and logged by the caller
 	}
+	//lint:ignore SA1019 v1 of the driver has no other way
 	if d.LoginTimeout == 0 {
+		//lint:ignore SA1019 v1 of the driver has no other way
 		d.LoginTimeout = time.Minute
 	}
 }

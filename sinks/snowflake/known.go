@@ -90,7 +90,7 @@ func (t *tx) loadHashes(ctx context.Context, names []string, volatile map[[16]by
 		scopes, ok4 := rec.Column(3).(*array.String)
 		unread, ok5 := rec.Column(4).(*array.Boolean)
 		if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
-			return fmt.Errorf("Snowflake sent the columns as %s", rec.Schema())
+			return fmt.Errorf("the columns came from Snowflake as %s", rec.Schema())
 		}
 		for i := range int(rec.NumRows()) {
 			k := t.ByName(kinds.Value(i))
@@ -166,7 +166,7 @@ func (t *tx) loadVolatile(ctx context.Context) (map[[16]byte]uint64, error) {
 		names, ok1 := rec.Column(0).(*array.String)
 		ids, ok2 := rec.Column(1).(*array.String)
 		if !ok1 || !ok2 {
-			return fmt.Errorf("Snowflake sent the columns as %s", rec.Schema())
+			return fmt.Errorf("the columns came from Snowflake as %s", rec.Schema())
 		}
 		for i := range int(rec.NumRows()) {
 			id, err := uuid.Parse(ids.Value(i))
@@ -237,7 +237,7 @@ func appendText(b array.Builder, t schema.Type, from arrow.Array, row int) error
 	}
 	s, ok := from.(*array.String)
 	if !ok {
-		return fmt.Errorf("Snowflake sent %s", from.DataType())
+		return fmt.Errorf("values came from Snowflake as %s", from.DataType())
 	}
 	text := s.Value(row)
 	switch b := b.(type) {
