@@ -201,14 +201,23 @@ func (w *bucketWriter) Abort() {
 	}
 	w.cancel(errEnded)
 	w.wg.Wait()
+	cut := int(w.parts) > len(w.uploaded)
 	w.done, w.buf, w.uploaded = true, nil, nil
 	if w.upload != "" {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), cleanupTimeout)
 		defer cancel()
 		// What cannot be aborted now is left to Sweep.
 		_ = w.b.abort(ctx, *w.b.object(w.key), w.upload)
+		if cut {
+			// A server may go on for a while with a part that it was sent half of.
+			time.Sleep(settleTime)
+			_ = w.b.abort(ctx, *w.b.object(w.key), w.upload)
+		}
 	}
 }
+
+// settleTime is what a server is given to notice that a part was cut.
+const settleTime = 250 * time.Millisecond
 
 // abortUnknown aborts uploads of the key that are not the writer's: those begun
 // by requests whose answers were lost.
