@@ -55,7 +55,7 @@ func main() {
 	bin := flag.String("dewpoint", "../bin/dewpoint", "the program to measure")
 	small := flag.Int("small", 100_000, "instances of the smaller sync")
 	large := flag.Int("large", 1_000_000, "instances of the larger sync")
-	only := flag.String("only", "decode,sync,parquet,postgres", "what to measure")
+	only := flag.String("only", "decode,sync,duckdb,parquet,postgres", "what to measure")
 	flag.Parse()
 
 	var figures []figure
@@ -65,6 +65,7 @@ func main() {
 	}{
 		{"decode", decode},
 		{"sync", func() ([]figure, error) { return syncs(*bin, *small, *large) }},
+		{"duckdb", func() ([]figure, error) { return duckdbFigures(*large) }},
 		{"parquet", func() ([]figure, error) { return parquetFigures(*small, *large) }},
 		{"postgres", func() ([]figure, error) { return postgresFigures(*small, *large) }},
 	} {

@@ -53,9 +53,11 @@ func (k *kindCommit) apply(ctx context.Context) error {
 		}
 		if unique == 0 {
 			k.whole[k.ks.Index] = true
+			k.t.sink.at("commit:chosen")
 			if err := k.insert(ctx, ""); err != nil {
 				return err
 			}
+			k.t.sink.at("commit:inserted")
 			return k.insertResources(ctx)
 		}
 	}
