@@ -24,7 +24,7 @@ type Options struct {
 	// LockTimeout is how long to wait for another process that holds the
 	// file or its staging; 10 seconds if zero, not at all if negative.
 	LockTimeout time.Duration
-	// MemoryLimit bounds DuckDB's buffers in bytes, 200 MB if zero. What does
+	// MemoryLimit bounds DuckDB's buffers in bytes, 165 MB if zero. What does
 	// not fit is spilled to the staging directory; what DuckDB holds beside
 	// its buffers comes on top, up to as much again.
 	MemoryLimit int64
@@ -67,7 +67,7 @@ func Open(path string, o Options) (*Sink, error) {
 		o.LockTimeout = 10 * time.Second
 	}
 	if o.MemoryLimit == 0 {
-		o.MemoryLimit = 200e6
+		o.MemoryLimit = 165e6
 	}
 	if o.Threads == 0 {
 		o.Threads = min(runtime.GOMAXPROCS(0), 4)
