@@ -11,7 +11,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 // endpoint is where an operation is asked, and what for it is signed.
@@ -32,7 +33,7 @@ func (c *Client) endpointOf(a *Account, region string, svc *api.Service, op *api
 	if cfg == nil {
 		cfg = &c.base
 	}
-	o := api.EndpointOptions{}
+	o := awsapi.EndpointOptions{}
 	o.FIPS, o.DualStack = variants(cfg)
 	if cfg.AccountIDEndpointMode != sdk.AccountIDEndpointModeDisabled {
 		o.AccountID = a.ID
@@ -41,7 +42,7 @@ func (c *Client) endpointOf(a *Account, region string, svc *api.Service, op *api
 	if err != nil {
 		return endpoint{}, err
 	}
-	d, err := svc.Endpoint(op, region, o)
+	d, err := awsapi.EndpointOf(svc, op, region, o)
 	e := endpoint{signingName: d.SigningName, signingRegion: d.SigningRegion, configured: raw != ""}
 	switch {
 	case !e.configured && err != nil:

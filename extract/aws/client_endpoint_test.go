@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // endpointIn is where the client would ask, with what it would sign for.

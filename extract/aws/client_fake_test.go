@@ -13,7 +13,8 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
 )
 
@@ -85,8 +86,8 @@ func TestEveryReadIsUnderstood(t *testing.T) {
 	}
 	s, c, a := fakeAWS(t, awsfake.Options{}, Options{MaxAttempts: 1})
 	n := 0
-	for _, name := range api.Services() {
-		svc, err := api.Lookup(name)
+	for _, name := range awsapi.Services() {
+		svc, err := awsapi.Lookup(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +133,7 @@ func understood(t *testing.T, s *awsfake.Server, c *Client, r Request) {
 	}
 	if got[0].Service != r.Service.Name || got[0].Operation != r.Op.Name {
 		// Services of one family share names and routes.
-		if other, err := api.Lookup(got[0].Service); err != nil || other.SigningName != r.Service.SigningName {
+		if other, err := awsapi.Lookup(got[0].Service); err != nil || other.SigningName != r.Service.SigningName {
 			t.Errorf("%s was taken for %s", name, got[0].Op())
 		}
 		return
@@ -181,7 +182,7 @@ func plain(v any, at func(time.Time) string) any {
 }
 
 func TestFaultsOfTheFake(t *testing.T) {
-	svc, err := api.Lookup("ec2")
+	svc, err := awsapi.Lookup("ec2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +231,7 @@ func TestSkewOfTheFake(t *testing.T) {
 	s, c, a := fakeAWS(t, awsfake.Options{Skew: -time.Hour}, Options{})
 	for _, name := range []string{"ec2.DescribeInstances", "dynamodb.ListTables", "s3.ListBuckets", "lambda.ListFunctions"} {
 		service, op, _ := strings.Cut(name, ".")
-		svc, err := api.Lookup(service)
+		svc, err := awsapi.Lookup(service)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +252,7 @@ func TestSkewOfTheFake(t *testing.T) {
 func TestRegionThatIsOffInTheFake(t *testing.T) {
 	_, c, a := fakeAWS(t, awsfake.Options{Regions: []awsfake.Region{{Name: "us-east-1"}, {Name: "af-south-1", Disabled: true}}}, Options{})
 	for _, service := range []string{"ec2", "sqs", "iam", "lambda", "s3"} {
-		svc, err := api.Lookup(service)
+		svc, err := awsapi.Lookup(service)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,7 +276,7 @@ func TestRegionThatIsOffInTheFake(t *testing.T) {
 func TestHostThatDoesNotExistInTheFake(t *testing.T) {
 	s, c, a := fakeAWS(t, awsfake.Options{}, Options{})
 	c.http.Transport = s.Transport("sqs.*.amazonaws.com")
-	svc, err := api.Lookup("sqs")
+	svc, err := awsapi.Lookup("sqs")
 	if err != nil {
 		t.Fatal(err)
 	}

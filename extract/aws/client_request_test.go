@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 func TestLabelsAreFilledByTheirWireNames(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/dewpoint-data/dewpoint/extract"
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // memory is a tape in memory.

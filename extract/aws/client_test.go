@@ -19,7 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/dewpoint-data/dewpoint/extract"
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 func TestMain(m *testing.M) {

@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // The descriptions that the tests ask by, in the form and with the traps of

@@ -14,7 +14,7 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 const htmlPage = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in to the network</body></html>"

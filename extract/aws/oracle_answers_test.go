@@ -10,7 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
 	"github.com/dewpoint-data/dewpoint/normalize"
 )
@@ -44,7 +45,7 @@ func (m *answerMaker) add(name string, op *api.Operation, v any) *answer {
 }
 
 func answers(svc *api.Service, op *api.Operation, seeds, changed uint64) ([]answer, error) {
-	m := &answerMaker{svc: svc, op: op, asJSON: api.Format(svc) == normalize.JSON}
+	m := &answerMaker{svc: svc, op: op, asJSON: awsapi.Format(svc) == normalize.JSON}
 	for seed := range seeds {
 		v := awsfake.Generate(svc, op, seed)
 		a := *m.add("as generated", op, v)

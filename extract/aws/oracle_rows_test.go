@@ -16,7 +16,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	arrowmem "github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -41,10 +41,10 @@ type readColumn struct {
 func newReader(t *testing.T, c *usedCall, items normalize.Path) *rowReader {
 	t.Helper()
 	r := &rowReader{items: items}
-	shape := api.Normalize(c.svc, c.op)
+	shape := awsapi.Normalize(c.svc, c.op)
 	kind := &schema.Kind{Name: "aws_oracle", Key: "aws_oracle", Cloud: "aws", Service: "oracle", KeyScope: schema.KeyRegion}
 	spec := normalize.Spec{Kind: kind, ID: []normalize.Expr{{Var: "account"}}, Sources: []normalize.Source{{
-		Call: c.op.Name, Format: api.Format(c.svc), Shape: shape, Wrap: api.Wrap(c.svc, c.op), Items: items,
+		Call: c.op.Name, Format: awsapi.Format(c.svc), Shape: shape, Wrap: awsapi.Wrap(c.svc, c.op), Items: items,
 	}}}
 	add := func(member string, s *normalize.Shape) {
 		for _, typ := range columnTypes(s) {

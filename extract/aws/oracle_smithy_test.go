@@ -15,7 +15,7 @@ import (
 	"github.com/aws/smithy-go/document"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // oracle reads an operation's answers with smithy-go's decoder, by a schema

@@ -7,7 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/normalize"
 )
@@ -30,7 +31,7 @@ func usedCalls(t *testing.T) []*usedCall {
 	}
 	found := map[string]*usedCall{}
 	add := func(service, op string, items normalize.Path) {
-		svc, err := api.Lookup(service)
+		svc, err := awsapi.Lookup(service)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,8 +112,8 @@ var unlike = map[string]string{
 func TestReaderAgreesForEveryService(t *testing.T) {
 	n := 0
 	seen := map[string]bool{}
-	for _, name := range api.Services() {
-		svc, err := api.Lookup(name)
+	for _, name := range awsapi.Services() {
+		svc, err := awsapi.Lookup(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
@@ -102,7 +102,7 @@ func isGlob(p string) bool { return strings.ContainsAny(p, `*?[\`) }
 
 // homeRegion is where the partition's global services are.
 func homeRegion(partition string) string {
-	if p := api.PartitionOf(partition); p != nil {
+	if p := awsapi.PartitionOf(partition); p != nil {
 		return p.Home
 	}
 	return "us-east-1"
@@ -110,7 +110,7 @@ func homeRegion(partition string) string {
 
 // partitionOf is the partition of a region.
 func partitionOf(region string) string {
-	if p := api.PartitionOf(region); p != nil {
+	if p := awsapi.PartitionOf(region); p != nil {
 		return p.Name
 	}
 	return "aws"
@@ -128,7 +128,7 @@ func defaultRegions(partition string) []string {
 			"sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
 		}
 	}
-	if p := api.PartitionOf(partition); p != nil {
+	if p := awsapi.PartitionOf(partition); p != nil {
 		return slices.Clone(p.Regions)
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dewpoint-data/dewpoint/extract"
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -545,10 +545,10 @@ func (t *task) state(ctx context.Context, l *catalog.ListCall, e *APIError) sche
 // absent says whether a service whose name does not resolve is not there: the
 // vendor does not list it in the region, where other names do resolve.
 func (t *task) absent(ctx context.Context, l *catalog.ListCall) bool {
-	if t.s.calls[callKey{l.Service, l.Op}].service.Presence(t.region) != api.Absent {
+	if awsapi.PresenceOf(t.s.calls[callKey{l.Service, l.Op}].service, t.region) != awsapi.Absent {
 		return false
 	}
-	p := api.PartitionOf(t.region)
+	p := awsapi.PartitionOf(t.region)
 	if p == nil {
 		return false
 	}

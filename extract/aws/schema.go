@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go/transport/http/protocol/restxml"
 	"github.com/aws/smithy-go/transport/http/protocol/rpcv2"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // operation is a described operation, compiled for smithy-go's protocols.

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dewpoint-data/dewpoint/extract"
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -105,7 +106,7 @@ func (s *Source) lookup(service, op string) error {
 	if _, ok := s.calls[k]; ok {
 		return nil
 	}
-	svc, err := api.Lookup(service)
+	svc, err := awsapi.Lookup(service)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"strings"
 	"sync"
+
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 //go:embed actions.txt.zst
@@ -54,7 +56,7 @@ func NearActions(action string) []string {
 			names = append(names, n)
 		}
 	}
-	found := near(name, names)
+	found := api.Near(name, names)
 	for i, n := range found {
 		found[i] = prefix + ":" + n
 	}

@@ -8,13 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
 )
 
 func lookup(t *testing.T, service, operation string) (*api.Service, *api.Operation) {
 	t.Helper()
-	s, err := api.Lookup(service)
+	s, err := awsapi.Lookup(service)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,13 +27,13 @@ func lookup(t *testing.T, service, operation string) (*api.Service, *api.Operati
 }
 
 func TestEveryServiceDecodes(t *testing.T) {
-	names := api.Services()
-	if !slices.IsSorted(names) || len(names) != api.Source().Services || len(names) < 400 {
-		t.Fatalf("%d services, %d in the manifest", len(names), api.Source().Services)
+	names := awsapi.Services()
+	if !slices.IsSorted(names) || len(names) != awsapi.Source().Services || len(names) < 400 {
+		t.Fatalf("%d services, %d in the manifest", len(names), awsapi.Source().Services)
 	}
 	ops := 0
 	for _, n := range names {
-		s, err := api.Lookup(n)
+		s, err := awsapi.Lookup(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +42,7 @@ func TestEveryServiceDecodes(t *testing.T) {
 		}
 		ops += len(s.Operations)
 		for _, o := range s.Operations {
-			if out := api.Normalize(s, o); (out == nil) != (o.Output == nil) {
+			if out := awsapi.Normalize(s, o); (out == nil) != (o.Output == nil) {
 				t.Errorf("%s.%s: output %v, normalized %v", n, o.Name, o.Output, out)
 			}
 			if strings.Contains(o.Doc, "<p>") {
@@ -49,8 +50,8 @@ func TestEveryServiceDecodes(t *testing.T) {
 			}
 		}
 	}
-	if ops != api.Source().Operations {
-		t.Errorf("%d operations, the manifest says %d", ops, api.Source().Operations)
+	if ops != awsapi.Source().Operations {
+		t.Errorf("%d operations, the manifest says %d", ops, awsapi.Source().Operations)
 	}
 }
 
@@ -61,7 +62,7 @@ func TestUnknownNamesAreNotGuessed(t *testing.T) {
 		"Lambda":        `unknown service "Lambda": did you mean lambda`,
 		"xyzzyxyzzyxyz": `unknown service "xyzzyxyzzyxyz"`,
 	} {
-		_, err := api.Lookup(name)
+		_, err := awsapi.Lookup(name)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
@@ -77,7 +78,7 @@ func TestProtocolChoice(t *testing.T) {
 		"ec2": "ec2", "iam": "query", "sqs": "json", "cloudwatch": "json", "s3": "rest-xml", "lambda": "rest-json",
 		"dynamodb": "json", "cloudwatchomni": "smithy-rpc-v2-cbor",
 	} {
-		s, err := api.Lookup(name)
+		s, err := awsapi.Lookup(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +131,7 @@ func TestWrap(t *testing.T) {
 		"elasticache.DescribeCacheClusters": "DescribeCacheClustersResponse/DescribeCacheClustersResult",
 	} {
 		service, name, _ := strings.Cut(op, ".")
-		if got := strings.Join(api.Wrap(lookup(t, service, name)), "/"); got != want {
+		if got := strings.Join(awsapi.Wrap(lookup(t, service, name)), "/"); got != want {
 			t.Errorf("%s: %q, want %q", op, got, want)
 		}
 	}
@@ -155,7 +156,7 @@ func at(t *testing.T, s *normalize.Shape, path ...string) (m *normalize.Member) 
 func TestNormalizeResolvesTheProtocol(t *testing.T) {
 	shape := func(op string) *normalize.Shape {
 		service, name, _ := strings.Cut(op, ".")
-		return api.Normalize(lookup(t, service, name))
+		return awsapi.Normalize(lookup(t, service, name))
 	}
 	out := shape("ec2.DescribeInstances")
 	if m := at(t, out, "Reservations"); m.Wire != "reservationSet" || m.Shape.ElemName != "item" || m.Flat {
@@ -201,7 +202,7 @@ func TestNormalizeResolvesTheProtocol(t *testing.T) {
 
 func TestNormalizeIsFresh(t *testing.T) {
 	s, o := lookup(t, "dynamodb", "GetItem")
-	a, b := api.Normalize(s, o), api.Normalize(s, o)
+	a, b := awsapi.Normalize(s, o), awsapi.Normalize(s, o)
 	if !reflect.DeepEqual(a, b) {
 		t.Error("two graphs differ")
 	}
@@ -218,6 +219,20 @@ func TestDecodeRefusesDamage(t *testing.T) {
 	for _, b := range [][]byte{nil, {0xff}, {1, 0}, {1, 0, 9, 9, 9}, []byte(strings.Repeat("\x7f", 200))} {
 		if _, err := api.Decode(b); err == nil {
 			t.Errorf("%v is accepted", b)
+		}
+	}
+}
+
+// BenchmarkDecode reads the largest description.
+func BenchmarkDecode(b *testing.B) {
+	s, err := awsapi.Lookup("ec2")
+	if err != nil {
+		b.Fatal(err)
+	}
+	data := api.Encode(s)
+	for b.Loop() {
+		if _, err := api.Decode(data); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

@@ -1,16 +1,15 @@
+// Package api holds the API descriptions of AWS services, trimmed from the
+// service models that ship in botocore and embedded, their endpoints and the
+// list of IAM actions.
 package api
 
 import (
-	"archive/zip"
 	_ "embed"
-	"encoding/json"
-	"fmt"
-	"io"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 //go:generate go run ./gen
@@ -27,45 +26,19 @@ type Manifest struct {
 	Signing map[string][]string
 }
 
-// entry is a service of the archive, decoded when it is first asked for.
-type entry struct {
-	name string
-	load func() (*Service, error)
-}
-
-// contents are the archive's manifest and entries, sorted by name.
-var contents = sync.OnceValues(func() (m Manifest, entries []entry) {
-	z, err := zip.NewReader(strings.NewReader(archive), int64(len(archive)))
+var descriptions = sync.OnceValue(func() *api.Archive {
+	a, err := api.OpenArchive(archive)
 	if err != nil {
-		panic("api: embedded archive: " + err.Error())
+		panic("api: embedded: " + err.Error())
 	}
-	for _, f := range z.File {
-		if f.Name == "manifest.json" {
-			data, err := read(f)
-			if err == nil {
-				err = json.Unmarshal(data, &m)
-			}
-			if err != nil {
-				panic("api: embedded manifest: " + err.Error())
-			}
-			continue
-		}
-		entries = append(entries, entry{f.Name, sync.OnceValues(func() (*Service, error) {
-			data, err := read(f)
-			if err == nil {
-				data, err = unzstd().DecodeAll(data, nil)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("description of %s: %w", f.Name, err)
-			}
-			s, err := Decode(data)
-			if err != nil {
-				return nil, fmt.Errorf("description of %s: %w", f.Name, err)
-			}
-			return s, nil
-		})})
+	return a
+})
+
+var source = sync.OnceValue(func() (m Manifest) {
+	if err := descriptions().Manifest(&m); err != nil {
+		panic("api: embedded: " + err.Error())
 	}
-	return m, entries
+	return m
 })
 
 var unzstd = sync.OnceValue(func() *zstd.Decoder {
@@ -76,52 +49,13 @@ var unzstd = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-func read(f *zip.File) ([]byte, error) {
-	r, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return io.ReadAll(r)
-}
-
 // Source returns what the descriptions are made from.
-func Source() Manifest {
-	m, _ := contents()
-	return m
-}
+func Source() Manifest { return source() }
 
 // Services returns the names of all services, sorted.
-func Services() []string {
-	_, entries := contents()
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.name
-	}
-	return names
-}
+func Services() []string { return descriptions().Services() }
 
 // Lookup returns the description of a service by its botocore name. It is
 // decoded once and shared: it must not be changed. The error for an unknown
 // name says which are near.
-func Lookup(name string) (*Service, error) {
-	_, entries := contents()
-	i, ok := slices.BinarySearchFunc(entries, name, func(e entry, n string) int { return strings.Compare(e.name, n) })
-	if !ok {
-		return nil, unknown("service", name, Services())
-	}
-	return entries[i].load()
-}
-
-// Operation returns an operation of the service. The error for an unknown
-// name says which are near.
-func (s *Service) Operation(name string) (*Operation, error) {
-	if o := s.Operations[name]; o != nil {
-		return o, nil
-	}
-	names := make([]string, 0, len(s.Operations))
-	for n := range s.Operations {
-		names = append(names, n)
-	}
-	return nil, unknown("operation", s.Name+"."+name, names, s.Name+".")
-}
+func Lookup(name string) (*api.Service, error) { return descriptions().Lookup(name) }

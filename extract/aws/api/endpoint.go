@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 //go:embed endpoints.json
@@ -110,14 +112,15 @@ type Endpoint struct {
 	SigningRegion string
 }
 
-// Endpoint finds where an operation is asked in a region; the operation may
-// be nil. That there is an endpoint does not say that the service is there.
-func (s *Service) Endpoint(op *Operation, region string, o EndpointOptions) (Endpoint, error) {
+// EndpointOf finds where an operation of a service is asked in a region; the
+// operation may be nil. That there is an endpoint does not say that the service
+// is there.
+func EndpointOf(s *api.Service, op *api.Operation, region string, o EndpointOptions) (Endpoint, error) {
 	return endpoints().Resolve(s, op, region, o)
 }
 
-// Resolve finds where an operation is asked, as Service.Endpoint does.
-func (t *EndpointTable) Resolve(s *Service, op *Operation, region string, o EndpointOptions) (Endpoint, error) {
+// Resolve finds where an operation is asked, as EndpointOf does.
+func (t *EndpointTable) Resolve(s *api.Service, op *api.Operation, region string, o EndpointOptions) (Endpoint, error) {
 	p := t.partition(region)
 	if p == nil || p.Name == region {
 		return Endpoint{}, fmt.Errorf("endpoint of %s: unknown region %q", s.Name, region)
@@ -176,8 +179,8 @@ const (
 	Absent
 )
 
-// Presence says what is known of the service in a region.
-func (s *Service) Presence(region string) Presence {
+// PresenceOf says what is known of the service in a region.
+func PresenceOf(s *api.Service, region string) Presence {
 	p := PartitionOf(region)
 	t := endpoints()
 	if p == nil || !slices.Contains(p.Regions, region) {

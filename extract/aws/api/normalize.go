@@ -3,12 +3,13 @@ package api
 import (
 	"strings"
 
+	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
 )
 
 // Format is the notation of the service's answers. Those in CBOR have to be
 // rewritten to JSON before they are read.
-func Format(s *Service) normalize.Format {
+func Format(s *api.Service) normalize.Format {
 	switch s.Protocol {
 	case "query", "ec2", "rest-xml":
 		return normalize.XML
@@ -19,7 +20,7 @@ func Format(s *Service) normalize.Format {
 // Wrap returns the XML elements around the members of an operation's output,
 // outermost first; nil for JSON, for an output that is raw bytes or text, and
 // for one whose only member is the root itself.
-func Wrap(s *Service, o *Operation) []string {
+func Wrap(s *api.Service, o *api.Operation) []string {
 	out := o.Output
 	switch s.Protocol {
 	case "ec2":
@@ -46,7 +47,7 @@ func Wrap(s *Service, o *Operation) []string {
 
 // roots are the names of an answer's root: the description's, and the one that
 // emulators give to answers of which they know the operation only.
-func roots(o *Operation, name string) []string {
+func roots(o *api.Operation, name string) []string {
 	if other := o.Name + "Response"; other != name {
 		name += "|" + other
 	}
@@ -55,7 +56,7 @@ func roots(o *Operation, name string) []string {
 
 // bare says whether the root element of the answer is a member of the output
 // itself: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html.
-func bare(s *Service, o *Operation) bool {
+func bare(s *api.Service, o *api.Operation) bool {
 	return s.Name == "s3" && o.Name == "GetBucketLocation"
 }
 
@@ -75,21 +76,21 @@ func first(names ...string) string {
 // set and Drop not: what happens to them is the caller's decision. Status
 // codes, maps of headers and event streams have no place in a document and
 // are left out.
-func Normalize(s *Service, o *Operation) *normalize.Shape {
+func Normalize(s *api.Service, o *api.Operation) *normalize.Shape {
 	if o.Output == nil {
 		return nil
 	}
-	n := normalizer{protocol: s.Protocol, xml: Format(s) == normalize.XML, memo: map[*Shape]*normalize.Shape{}}
+	n := normalizer{protocol: s.Protocol, xml: Format(s) == normalize.XML, memo: map[*api.Shape]*normalize.Shape{}}
 	return n.shape(o.Output)
 }
 
 type normalizer struct {
 	protocol string
 	xml      bool
-	memo     map[*Shape]*normalize.Shape
+	memo     map[*api.Shape]*normalize.Shape
 }
 
-func (n *normalizer) shape(s *Shape) *normalize.Shape {
+func (n *normalizer) shape(s *api.Shape) *normalize.Shape {
 	if s == nil {
 		return nil
 	}
@@ -122,7 +123,7 @@ func (n *normalizer) shape(s *Shape) *normalize.Shape {
 	return t
 }
 
-func (n *normalizer) kind(s *Shape) normalize.ShapeType {
+func (n *normalizer) kind(s *api.Shape) normalize.ShapeType {
 	switch s.Type {
 	case "structure":
 		if s.Document {
@@ -149,7 +150,7 @@ func (n *normalizer) kind(s *Shape) normalize.ShapeType {
 	return normalize.String
 }
 
-func (n *normalizer) member(s *Shape, m *Member) (normalize.Member, bool) {
+func (n *normalizer) member(s *api.Shape, m *api.Member) (normalize.Member, bool) {
 	t := normalize.Member{Name: m.Name, Wire: first(m.LocationName, m.Name), Doc: m.Doc, Sensitive: m.Sensitive}
 	switch m.Location {
 	case "header":

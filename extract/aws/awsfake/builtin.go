@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):role/(.+)$`)
@@ -146,7 +146,7 @@ func (s *Server) admit(r *Request) error {
 		return nil
 	}
 	// Global services sign for the partition's home, which need not be listed.
-	if p := api.PartitionOf(r.Region); i < 0 && p != nil && p.Home == r.Region {
+	if p := awsapi.PartitionOf(r.Region); i < 0 && p != nil && p.Home == r.Region {
 		return nil
 	}
 	return disabled(r)

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 // Place limits data to an account and a region; empty is any.
@@ -73,7 +73,7 @@ func (s *Server) Handle(p Place, op string, h Handler) {
 
 func (s *Server) register(a answer) {
 	service, name, _ := strings.Cut(a.op, ".")
-	svc, err := api.Lookup(service)
+	svc, err := awsapi.Lookup(service)
 	if err == nil {
 		_, err = svc.Operation(name)
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // plain makes []any and map[string]any of other slices and maps.

@@ -4,7 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // namespace is the XML namespace of a service's answers, which some

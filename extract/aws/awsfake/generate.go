@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // Generate makes an output of the operation that fits its description, the

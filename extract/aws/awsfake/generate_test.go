@@ -6,15 +6,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 // TestGeneratedAnswersReadAsTheyWere writes generated outputs of every
 // service and reads them again.
 func TestGeneratedAnswersReadAsTheyWere(t *testing.T) {
 	n := 0
-	for _, name := range api.Services() {
-		svc, err := api.Lookup(name)
+	for _, name := range awsapi.Services() {
+		svc, err := awsapi.Lookup(name)
 		if err != nil {
 			t.Fatal(err)
 		}

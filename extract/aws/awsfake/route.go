@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 // signing returns the services that sign for a name, first the one that has
@@ -19,13 +20,13 @@ func signing(name string) []*api.Service {
 	if name == "s3express" {
 		name = "s3"
 	}
-	names := api.Source().Signing[name]
+	names := awsapi.Source().Signing[name]
 	if name == "" {
-		names = api.Services()
+		names = awsapi.Services()
 	}
 	var found []*api.Service
 	for _, n := range names {
-		svc, err := api.Lookup(n)
+		svc, err := awsapi.Lookup(n)
 		if err != nil {
 			panic("awsfake: " + err.Error())
 		}

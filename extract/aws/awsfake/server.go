@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // Options configure a Server. The zero value is an AWS with one account.

@@ -9,17 +9,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
 )
 
-// TestNormalizeKnowsWhatIsSent holds the shapes that api.Normalize makes
+// TestNormalizeKnowsWhatIsSent holds the shapes that awsapi.Normalize makes
 // against the answers of the server, which is written from the description
 // independently: every element, key and header must be described.
 func TestNormalizeKnowsWhatIsSent(t *testing.T) {
 	n := 0
-	for _, name := range api.Services() {
-		svc, err := api.Lookup(name)
+	for _, name := range awsapi.Services() {
+		svc, err := awsapi.Lookup(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +33,7 @@ func TestNormalizeKnowsWhatIsSent(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s.%s: %v", name, opName, err)
 			}
-			shape := api.Normalize(svc, op)
+			shape := awsapi.Normalize(svc, op)
 			for i := range shape.Members {
 				if m := &shape.Members[i]; m.Header && res.header[textproto.CanonicalMIMEHeaderKey(m.Wire)] == nil && m.Shape.Type != normalize.List {
 					t.Errorf("%s.%s: header %s is not sent", name, opName, m.Wire)
@@ -41,8 +41,8 @@ func TestNormalizeKnowsWhatIsSent(t *testing.T) {
 			}
 			n++
 			var where string
-			if api.Format(svc) == normalize.XML {
-				where = unknownXML(shape, api.Wrap(svc, op), res.body)
+			if awsapi.Format(svc) == normalize.XML {
+				where = unknownXML(shape, awsapi.Wrap(svc, op), res.body)
 			} else {
 				where = unknownJSON(shape, res.body)
 			}

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -64,7 +65,7 @@ type serviceCompiler struct {
 
 func compileService(m *merged, name string) *serviceCompiler {
 	s := &serviceCompiler{m: m, kinds: map[string]*kindCompiler{}}
-	svc, err := api.Lookup(name)
+	svc, err := awsapi.Lookup(name)
 	if err != nil {
 		for _, f := range m.files {
 			if f.Service == name {
@@ -205,7 +206,7 @@ func (k *kindCompiler) operation(service, name string, path ...any) (*api.Servic
 	svc := k.svc
 	if service != "" && service != k.raw.file.Service {
 		var err error
-		if svc, err = api.Lookup(service); err != nil {
+		if svc, err = awsapi.Lookup(service); err != nil {
 			k.fail(err, path...)
 			return nil, nil
 		}
@@ -280,7 +281,7 @@ func (k *kindCompiler) list() bool {
 	}
 	l.Actions = k.iam(k.raw.file, k.svc, op, "list")
 	e.List = l
-	e.Spec.Sources = append(e.Spec.Sources, normalize.Source{Call: op.Name, Format: api.Format(k.svc), Wrap: api.Wrap(k.svc, op), Items: items})
+	e.Spec.Sources = append(e.Spec.Sources, normalize.Source{Call: op.Name, Format: awsapi.Format(k.svc), Wrap: awsapi.Wrap(k.svc, op), Items: items})
 	if pager != nil {
 		e.Spec.Sources[0].Tokens = pager.Paths()
 	}
@@ -304,7 +305,7 @@ func (r *rawKind) regions() []string {
 // call adds a source.
 func (k *kindCompiler) call(op *api.Operation, svc *api.Service) *call {
 	c := &call{index: len(k.calls), op: op, svc: svc, tokens: map[string]bool{}, owned: map[*normalize.Shape]bool{}}
-	c.shape = api.Normalize(svc, op)
+	c.shape = awsapi.Normalize(svc, op)
 	if t := tokenMember(op.Output); t != "" {
 		c.tokens[t] = true
 	}

@@ -5,7 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
 )
 
@@ -65,7 +66,7 @@ func (k *kindCompiler) detail(i int, d Detail) {
 	if f != nil {
 		out.Headers, out.Account = f.Headers, f.Scope == "account"
 	}
-	src := normalize.Source{Call: op.Name, Format: api.Format(svc), Wrap: api.Wrap(svc, op)}
+	src := normalize.Source{Call: op.Name, Format: awsapi.Format(svc), Wrap: awsapi.Wrap(svc, op)}
 	batch := d.Size > 0
 	path := func(name, text string, base *api.Shape) (normalize.Path, *api.Shape) {
 		if text == "" {

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
@@ -210,7 +211,7 @@ func (k *kindCompiler) iam(f *rawFile, svc *api.Service, op *api.Operation, path
 		if !strings.Contains(a, ":") {
 			actions[i] = prefix + ":" + a
 		}
-		if !api.ActionExists(actions[i]) {
+		if !awsapi.ActionExists(actions[i]) {
 			k.failf(path, "IAM has no action %s: say actions: {%s: %s:...}, or iam: the prefix", actions[i], op.Name, prefix)
 		}
 	}

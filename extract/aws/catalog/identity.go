@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
 )

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // actions writes actions.txt.zst: the prefix of each service of IAM, and
@@ -56,7 +58,7 @@ func actions(out, cache, python string) error {
 			n++
 		}
 	}
-	enc, err := compressor()
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
 	if err != nil {
 		return err
 	}

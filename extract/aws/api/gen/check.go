@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 //go:embed truth.py
@@ -75,7 +76,7 @@ func (p *places) check(w *wheel, python, cache string) error {
 		if err := json.Unmarshal(lines.Bytes(), &want); err != nil {
 			return err
 		}
-		o := api.EndpointOptions{FIPS: a.fips, DualStack: a.dual}
+		o := awsapi.EndpointOptions{FIPS: a.fips, DualStack: a.dual}
 		if a.own {
 			o.AccountID = account
 		}
@@ -94,7 +95,7 @@ func (p *places) check(w *wheel, python, cache string) error {
 		if want.Region == "" {
 			want.Region = a.region
 		}
-		if err != nil || got != (api.Endpoint{URL: want.URL, SigningName: want.Name, SigningRegion: want.Region}) {
+		if err != nil || got != (awsapi.Endpoint{URL: want.URL, SigningName: want.Name, SigningRegion: want.Region}) {
 			differ++
 			fmt.Fprintf(os.Stderr, "%s in %s: %+v %v, botocore: %+v\n", a.svc.Name, a.region, got, err, want)
 		}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // readVerbs and tidyVerbs begin the names of operations that read, and of

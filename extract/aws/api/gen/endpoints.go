@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
+	"github.com/dewpoint-data/dewpoint/extract/api"
+	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
 )
 
 // account stands for an account's id in what is evaluated.
@@ -20,7 +21,7 @@ const account = "111122223333"
 // places collects the endpoints of all services.
 type places struct {
 	partitions []partition
-	table      api.EndpointTable
+	table      awsapi.EndpointTable
 	questions  []question
 }
 
@@ -39,7 +40,7 @@ func newPlaces(w *wheel) (*places, error) {
 	if err := w.merged("botocore/data", "partitions", &file); err != nil {
 		return nil, err
 	}
-	p := &places{partitions: file.Partitions, table: api.EndpointTable{Services: map[string]api.EndpointRules{}}}
+	p := &places{partitions: file.Partitions, table: awsapi.EndpointTable{Services: map[string]awsapi.EndpointRules{}}}
 	for _, x := range p.partitions {
 		var regions []string
 		for _, r := range slices.Sorted(maps.Keys(x.Regions)) {
@@ -47,7 +48,7 @@ func newPlaces(w *wheel) (*places, error) {
 				regions = append(regions, r)
 			}
 		}
-		p.table.Partitions = append(p.table.Partitions, api.Partition{
+		p.table.Partitions = append(p.table.Partitions, awsapi.Partition{
 			Name: x.ID, Suffix: x.Outputs.DNSSuffix, DualSuffix: x.Outputs.DualStackDNSSuffix,
 			Home: x.Outputs.ImplicitGlobalRegion, Pattern: strings.ReplaceAll(x.Regex, `\-`, "-"), Regions: regions,
 		})
@@ -134,7 +135,7 @@ func (p *places) add(src *source, svc *api.Service) error {
 		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b))
 	})
 	variants := map[string]string{}
-	var base api.EndpointRules
+	var base awsapi.EndpointRules
 	for i, k := range order {
 		rules, err := p.evaluate(src, svc, combos[k], false)
 		if err != nil {
@@ -167,15 +168,15 @@ func (p *places) add(src *source, svc *api.Service) error {
 	return nil
 }
 
-func (p *places) put(svc *api.Service, name string, params map[string]any, variant string, rules api.EndpointRules, own bool) {
+func (p *places) put(svc *api.Service, name string, params map[string]any, variant string, rules awsapi.EndpointRules, own bool) {
 	p.table.Services[name] = rules
-	if same(rules, api.EndpointRules{}) && !own && variant == "" {
+	if same(rules, awsapi.EndpointRules{}) && !own && variant == "" {
 		delete(p.table.Services, name)
 	}
 	p.questions = append(p.questions, question{svc, params, variant, own})
 }
 
-func same(a, b api.EndpointRules) bool {
+func same(a, b awsapi.EndpointRules) bool {
 	return maps.Equal(a.Plain, b.Plain) && maps.Equal(a.FIPS, b.FIPS) && maps.Equal(a.Dual, b.Dual) && maps.Equal(a.Both, b.Both)
 }
 
@@ -189,8 +190,8 @@ func parameters(params map[string]any, region string, fips, dual, own bool) map[
 }
 
 // evaluate makes rules of what the rule set says for all regions.
-func (p *places) evaluate(src *source, svc *api.Service, params map[string]any, own bool) (api.EndpointRules, error) {
-	var rules api.EndpointRules
+func (p *places) evaluate(src *source, svc *api.Service, params map[string]any, own bool) (awsapi.EndpointRules, error) {
+	var rules awsapi.EndpointRules
 	for i := range 4 {
 		fips, dual := i&1 != 0, i&2 != 0
 		// What is said of a home region may hold for it or for all homes.
@@ -212,7 +213,7 @@ func (p *places) evaluate(src *source, svc *api.Service, params map[string]any, 
 				}
 			}
 		}
-		def := api.DefaultEndpoint(svc.EndpointPrefix, fips)
+		def := awsapi.DefaultEndpoint(svc.EndpointPrefix, fips)
 		set, byHome := condense(said[0], def), condense(said[1], def)
 		if len(byHome) < len(set) {
 			set = byHome
@@ -224,7 +225,7 @@ func (p *places) evaluate(src *source, svc *api.Service, params map[string]any, 
 
 // generalize puts {region}, {home}, {suffix}, {dual} and {account} into an
 // address; home says which of the first two a home region is called.
-func generalize(a address, svc *api.Service, part api.Partition, region string, dual, home bool) string {
+func generalize(a address, svc *api.Service, part awsapi.Partition, region string, dual, home bool) string {
 	if a.err != "" {
 		return "!" + a.err
 	}

@@ -14,16 +14,16 @@ func unknown(what, name string, names []string, prefix ...string) error {
 	if len(prefix) > 0 {
 		bare = strings.TrimPrefix(name, prefix[0])
 	}
-	close := near(bare, names)
+	close := Near(bare, names)
 	if len(close) == 0 {
 		return fmt.Errorf("unknown %s %q", what, name)
 	}
 	return fmt.Errorf("unknown %s %q: did you mean %s?", what, name, strings.Join(close, ", "))
 }
 
-// near returns up to three of names that are similar to name, the most
+// Near returns up to three of names that are similar to name, the most
 // similar first.
-func near(name string, names []string) []string {
+func Near(name string, names []string) []string {
 	type candidate struct {
 		name string
 		dist int

@@ -1,4 +1,4 @@
-package main
+package api
 
 import (
 	"encoding/binary"
@@ -6,14 +6,11 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-
-	"github.com/dewpoint-data/dewpoint/extract/aws/api"
-	"github.com/dewpoint-data/dewpoint/extract/aws/api/internal/notation"
 )
 
-// encode writes a service in the notation that api.Decode reads.
-func encode(s *api.Service) []byte {
-	e := &encoder{index: map[string]uint64{"": 0}, table: []string{""}, numbers: map[*api.Shape]uint64{}, errors: map[api.Error]uint64{}}
+// Encode writes a service in the notation that Decode reads.
+func Encode(s *Service) []byte {
+	e := &encoder{index: map[string]uint64{"": 0}, table: []string{""}, numbers: map[*Shape]uint64{}, errors: map[Error]uint64{}}
 	ops := slices.Sorted(maps.Keys(s.Operations))
 	for _, n := range ops {
 		e.number(s.Operations[n].Input)
@@ -25,7 +22,17 @@ func encode(s *api.Service) []byte {
 	} {
 		e.string(t)
 	}
-	e.uint(bit(s.QueryCompatible, notation.ServiceQueryCompatible))
+	e.uint(bit(s.QueryCompatible, bitServiceQueryCompatible) | bit(s.RootURL != "", bitServiceRoot))
+	if s.RootURL != "" {
+		for _, t := range []string{s.RootURL, s.ServicePath, s.MTLSRootURL} {
+			e.string(t)
+		}
+		e.uint(uint64(len(s.Locations)))
+		for _, n := range slices.Sorted(maps.Keys(s.Locations)) {
+			e.string(n)
+			e.string(s.Locations[n])
+		}
+	}
 	members := 0
 	for _, sh := range e.shapes {
 		members += len(sh.Members)
@@ -35,7 +42,7 @@ func encode(s *api.Service) []byte {
 	for _, sh := range e.shapes {
 		e.shape(sh)
 	}
-	var errs []api.Error
+	var errs []Error
 	for _, n := range ops {
 		for _, x := range s.Operations[n].Errors {
 			if _, ok := e.errors[x]; !ok {
@@ -46,7 +53,7 @@ func encode(s *api.Service) []byte {
 	}
 	e.uint(uint64(len(errs)))
 	for _, x := range errs {
-		e.uint(bit(x.Retryable, notation.ErrorRetryable) | bit(x.Throttles, notation.ErrorThrottles))
+		e.uint(bit(x.Retryable, bitErrorRetryable) | bit(x.Throttles, bitErrorThrottles))
 		e.string(x.Code)
 	}
 	e.uint(uint64(len(ops)))
@@ -67,13 +74,13 @@ type encoder struct {
 	out     []byte
 	table   []string
 	index   map[string]uint64
-	shapes  []*api.Shape
-	numbers map[*api.Shape]uint64
-	errors  map[api.Error]uint64
+	shapes  []*Shape
+	numbers map[*Shape]uint64
+	errors  map[Error]uint64
 }
 
 // number gives the shape and all it refers to a number.
-func (e *encoder) number(s *api.Shape) {
+func (e *encoder) number(s *Shape) {
 	if s == nil || e.numbers[s] != 0 {
 		return
 	}
@@ -132,12 +139,12 @@ func flags(l ...string) uint64 {
 	return f
 }
 
-func (e *encoder) shape(s *api.Shape) {
+func (e *encoder) shape(s *Shape) {
 	texts := []string{s.Doc, s.ElemName, s.KeyName, s.ValName, s.Payload, s.LocationName, s.XMLNamespace, s.TimestampFormat}
-	e.uint(flags(texts...) | bit(s.Min != nil, notation.ShapeMin) | bit(s.Max != nil, notation.ShapeMax) |
-		bit(s.Pattern != "", notation.ShapePattern) | bit(s.Enum != nil, notation.ShapeEnum) | bit(s.Required != nil, notation.ShapeRequired) |
-		bit(s.Flat, notation.ShapeFlat) | bit(s.Sensitive, notation.ShapeSensitive) | bit(s.Document, notation.ShapeDocument) |
-		bit(s.Union, notation.ShapeUnion) | bit(s.EventStream, notation.ShapeEventStream))
+	e.uint(flags(texts...) | bit(s.Min != nil, bitShapeMin) | bit(s.Max != nil, bitShapeMax) |
+		bit(s.Pattern != "", bitShapePattern) | bit(s.Enum != nil, bitShapeEnum) | bit(s.Required != nil, bitShapeRequired) |
+		bit(s.Flat, bitShapeFlat) | bit(s.Sensitive, bitShapeSensitive) | bit(s.Document, bitShapeDocument) |
+		bit(s.Union, bitShapeUnion) | bit(s.EventStream, bitShapeEventStream))
 	e.string(s.Name)
 	e.string(s.Type)
 	e.texts(texts...)
@@ -168,20 +175,20 @@ func (e *encoder) shape(s *api.Shape) {
 	}
 }
 
-func (e *encoder) member(m *api.Member) {
+func (e *encoder) member(m *Member) {
 	texts := []string{m.Doc, m.Location, m.LocationName, m.QueryName, m.XMLNamespace, m.TimestampFormat}
-	e.uint(flags(texts...) | bit(m.Flat, notation.MemberFlat) | bit(m.XMLAttribute, notation.MemberXMLAttribute) |
-		bit(m.Sensitive, notation.MemberSensitive) | bit(m.IdempotencyTok, notation.MemberIdempotencyTok) |
-		bit(m.HostLabel, notation.MemberHostLabel) | bit(m.JSONValue, notation.MemberJSONValue) | bit(m.Streaming, notation.MemberStreaming))
+	e.uint(flags(texts...) | bit(m.Flat, bitMemberFlat) | bit(m.XMLAttribute, bitMemberXMLAttribute) |
+		bit(m.Sensitive, bitMemberSensitive) | bit(m.IdempotencyTok, bitMemberIdempotencyTok) |
+		bit(m.HostLabel, bitMemberHostLabel) | bit(m.JSONValue, bitMemberJSONValue) | bit(m.Streaming, bitMemberStreaming))
 	e.string(m.Name)
 	e.uint(e.numbers[m.Shape])
 	e.texts(texts...)
 }
 
-func (e *encoder) operation(o *api.Operation) {
+func (e *encoder) operation(o *Operation) {
 	texts := []string{o.Doc, o.HostPrefix, o.ResultWrapper, o.Variant}
-	e.uint(flags(texts...) | bit(o.Pager != nil, notation.OpPager) | bit(o.Unsigned, notation.OpUnsigned) |
-		bit(o.Checksum, notation.OpChecksum) | bit(o.Discovery, notation.OpDiscovery) | bit(o.Deprecated, notation.OpDeprecated))
+	e.uint(flags(texts...) | bit(o.Pager != nil, bitOpPager) | bit(o.Unsigned, bitOpUnsigned) |
+		bit(o.Checksum, bitOpChecksum) | bit(o.Discovery, bitOpDiscovery) | bit(o.Deprecated, bitOpDeprecated))
 	e.string(o.Name)
 	e.string(o.Method)
 	e.string(o.URI)

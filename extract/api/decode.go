@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math"
 	"math/bits"
-
-	"github.com/dewpoint-data/dewpoint/extract/aws/api/internal/notation"
 )
 
 var errDamaged = errors.New("damaged API description")
@@ -126,7 +124,18 @@ func (d *decoder) service() *Service {
 	} {
 		*p = d.string()
 	}
-	s.QueryCompatible = d.uint()&notation.ServiceQueryCompatible != 0
+	f := d.uint()
+	s.QueryCompatible = f&bitServiceQueryCompatible != 0
+	if f&bitServiceRoot != 0 {
+		s.RootURL, s.ServicePath, s.MTLSRootURL = d.string(), d.string(), d.string()
+		for range d.count() {
+			if s.Locations == nil {
+				s.Locations = map[string]string{}
+			}
+			name := d.string()
+			s.Locations[name] = d.string()
+		}
+	}
 	d.shapes = make([]Shape, d.count())
 	members := make([]Member, d.count())
 	for i := range d.shapes {
@@ -135,7 +144,7 @@ func (d *decoder) service() *Service {
 	d.errors = make([]Error, d.count())
 	for i := range d.errors {
 		f := d.uint()
-		d.errors[i] = Error{Code: d.string(), Retryable: f&notation.ErrorRetryable != 0, Throttles: f&notation.ErrorThrottles != 0}
+		d.errors[i] = Error{Code: d.string(), Retryable: f&bitErrorRetryable != 0, Throttles: f&bitErrorThrottles != 0}
 	}
 	ops := make([]Operation, d.count())
 	s.Operations = make(map[string]*Operation, len(ops))
@@ -157,26 +166,26 @@ func (d *decoder) fill(s *Shape, slab []Member) []Member {
 			*p = d.string()
 		}
 	}
-	if f&notation.ShapeMin != 0 {
+	if f&bitShapeMin != 0 {
 		s.Min = d.float()
 	}
-	if f&notation.ShapeMax != 0 {
+	if f&bitShapeMax != 0 {
 		s.Max = d.float()
 	}
-	if f&notation.ShapePattern != 0 {
+	if f&bitShapePattern != 0 {
 		s.Pattern = d.string()
 	}
-	if f&notation.ShapeEnum != 0 {
+	if f&bitShapeEnum != 0 {
 		s.Enum = d.list()
 	}
-	if f&notation.ShapeRequired != 0 {
+	if f&bitShapeRequired != 0 {
 		s.Required = d.list()
 	}
-	s.Flat = f&notation.ShapeFlat != 0
-	s.Sensitive = f&notation.ShapeSensitive != 0
-	s.Document = f&notation.ShapeDocument != 0
-	s.Union = f&notation.ShapeUnion != 0
-	s.EventStream = f&notation.ShapeEventStream != 0
+	s.Flat = f&bitShapeFlat != 0
+	s.Sensitive = f&bitShapeSensitive != 0
+	s.Document = f&bitShapeDocument != 0
+	s.Union = f&bitShapeUnion != 0
+	s.EventStream = f&bitShapeEventStream != 0
 	switch s.Type {
 	case "structure":
 		n := d.count()
@@ -200,31 +209,31 @@ func (d *decoder) member(m *Member) {
 	f := d.uint()
 	m.Name = d.string()
 	m.Shape = d.shape()
-	if f&notation.MemberDoc != 0 {
+	if f&bitMemberDoc != 0 {
 		m.Doc = d.string()
 	}
-	if f&notation.MemberLocation != 0 {
+	if f&bitMemberLocation != 0 {
 		m.Location = d.string()
 	}
-	if f&notation.MemberLocationName != 0 {
+	if f&bitMemberLocationName != 0 {
 		m.LocationName = d.string()
 	}
-	if f&notation.MemberQueryName != 0 {
+	if f&bitMemberQueryName != 0 {
 		m.QueryName = d.string()
 	}
-	if f&notation.MemberXMLNamespace != 0 {
+	if f&bitMemberXMLNamespace != 0 {
 		m.XMLNamespace = d.string()
 	}
-	if f&notation.MemberTimestampFormat != 0 {
+	if f&bitMemberTimestampFormat != 0 {
 		m.TimestampFormat = d.string()
 	}
-	m.Flat = f&notation.MemberFlat != 0
-	m.XMLAttribute = f&notation.MemberXMLAttribute != 0
-	m.Sensitive = f&notation.MemberSensitive != 0
-	m.IdempotencyTok = f&notation.MemberIdempotencyTok != 0
-	m.HostLabel = f&notation.MemberHostLabel != 0
-	m.JSONValue = f&notation.MemberJSONValue != 0
-	m.Streaming = f&notation.MemberStreaming != 0
+	m.Flat = f&bitMemberFlat != 0
+	m.XMLAttribute = f&bitMemberXMLAttribute != 0
+	m.Sensitive = f&bitMemberSensitive != 0
+	m.IdempotencyTok = f&bitMemberIdempotencyTok != 0
+	m.HostLabel = f&bitMemberHostLabel != 0
+	m.JSONValue = f&bitMemberJSONValue != 0
+	m.Streaming = f&bitMemberStreaming != 0
 }
 
 func (d *decoder) operation(o *Operation) {
@@ -234,25 +243,25 @@ func (d *decoder) operation(o *Operation) {
 	o.URI = d.string()
 	o.Input = d.shape()
 	o.Output = d.shape()
-	if f&notation.OpDoc != 0 {
+	if f&bitOpDoc != 0 {
 		o.Doc = d.string()
 	}
-	if f&notation.OpHostPrefix != 0 {
+	if f&bitOpHostPrefix != 0 {
 		o.HostPrefix = d.string()
 	}
-	if f&notation.OpResultWrapper != 0 {
+	if f&bitOpResultWrapper != 0 {
 		o.ResultWrapper = d.string()
 	}
-	if f&notation.OpVariant != 0 {
+	if f&bitOpVariant != 0 {
 		o.Variant = d.string()
 	}
-	if f&notation.OpPager != 0 {
+	if f&bitOpPager != 0 {
 		o.Pager = &Pager{InputTokens: d.list(), OutputTokens: d.list(), More: d.string(), Limit: d.string(), Results: d.list()}
 	}
-	o.Unsigned = f&notation.OpUnsigned != 0
-	o.Checksum = f&notation.OpChecksum != 0
-	o.Discovery = f&notation.OpDiscovery != 0
-	o.Deprecated = f&notation.OpDeprecated != 0
+	o.Unsigned = f&bitOpUnsigned != 0
+	o.Checksum = f&bitOpChecksum != 0
+	o.Discovery = f&bitOpDiscovery != 0
+	o.Deprecated = f&bitOpDeprecated != 0
 	o.Errors = make([]Error, d.count())
 	for i := range o.Errors {
 		n := d.uint()

@@ -1,32 +1,44 @@
-// Package api holds the API descriptions of AWS services: operations, shapes,
-// paging, endpoints and documentation, trimmed from the service models that
-// ship in botocore and embedded. A service is decoded when it is first asked
-// for; what is returned is shared and must not be changed.
+// Package api is the model of the API descriptions that vendors publish:
+// services with their operations, shapes, paging and documentation, the same
+// for AWS's service models, for Google's discovery documents and for
+// Kubernetes' OpenAPI. It also holds the notation that they are embedded in: an
+// Archive, which decodes a service when it is first asked for.
 package api
 
-// Service is the description of one service.
+// Service is the description of one service. What it says of the wire is the
+// vendor's own; its client understands it.
 type Service struct {
-	// Name is the botocore name (folder): ec2, cognito-idp.
+	// Name is unique within the cloud: AWS's is botocore's (ec2, cognito-idp),
+	// Google's the document's name and version (compute.v1).
 	Name string
 	// Title is the full name: Amazon Elastic Compute Cloud.
-	Title string
+	Title      string
+	APIVersion string
+	// Protocol is the one in use. AWS: json, query, ec2, rest-json, rest-xml,
+	// or smithy-rpc-v2-cbor where the service has no other. Google: discovery.
+	Protocol string
+
 	// SDKID names the service in AWS_ENDPOINT_URL_<SDK_ID>.
 	SDKID          string
 	EndpointPrefix string
 	SigningName    string
-	APIVersion     string
-	// Protocol is the one in use: json, query, ec2, rest-json, rest-xml, or
-	// smithy-rpc-v2-cbor where the service has no other.
-	Protocol     string
-	JSONVersion  string // 1.0 or 1.1
-	TargetPrefix string // of X-Amz-Target
-	XMLNamespace string
+	JSONVersion    string // 1.0 or 1.1
+	TargetPrefix   string // of X-Amz-Target
+	XMLNamespace   string
 	// Signature is v4, s3 (v4 without a second escaping of the path, with the
 	// hash of the body as a header), bearer, v2 or none.
 	Signature string
 	// QueryCompatible services speak json but report the error codes of their
 	// former query protocol in the header x-amzn-query-error.
 	QueryCompatible bool
+
+	// RootURL is where the service is: https://compute.googleapis.com/. The
+	// path of an operation is below ServicePath, which is below it: compute/v1/.
+	// MTLSRootURL is for clients with certificates, empty where there is none.
+	RootURL, ServicePath, MTLSRootURL string
+	// Locations are the root URLs of the service's regional endpoints.
+	Locations map[string]string
+
 	// Operations by name.
 	Operations map[string]*Operation
 }
@@ -37,7 +49,7 @@ type Operation struct {
 	Doc    string
 	Method string
 	// URI is the request path, query included, whose labels are wire names:
-	// /clusters/{name}?x=y.
+	// /clusters/{name}?x=y. Slashes in the value of a label {+name} stay.
 	URI string
 	// HostPrefix stands before the host, with labels: "{AccountId}.".
 	HostPrefix string
@@ -85,11 +97,13 @@ type Pager struct {
 	Results []string
 }
 
-// Shape is a shape of the service model. Shapes may be recursive.
+// Shape is a shape of the description. Shapes may be recursive.
 type Shape struct {
 	Name string
-	// Type is the model's: structure, list, map, string, boolean, integer,
-	// long, float, double, timestamp, blob, character.
+	// Type is structure, list, map, string, boolean, byte, short, integer,
+	// long, biginteger (beyond 64 bits with a sign), float, double, bigdecimal,
+	// timestamp, blob or character. Free-form JSON is a structure that is a
+	// Document. Numbers and times may come as JSON strings.
 	Type     string
 	Doc      string
 	Members  []Member // of a structure, in the model's order
@@ -150,4 +164,17 @@ func (s *Shape) Member(name string) *Member {
 		}
 	}
 	return nil
+}
+
+// Operation returns an operation of the service. The error for an unknown
+// name says which are near.
+func (s *Service) Operation(name string) (*Operation, error) {
+	if o := s.Operations[name]; o != nil {
+		return o, nil
+	}
+	names := make([]string, 0, len(s.Operations))
+	for n := range s.Operations {
+		names = append(names, n)
+	}
+	return nil, unknown("operation", s.Name+"."+name, names, s.Name+".")
 }
