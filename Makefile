@@ -20,7 +20,7 @@ build-iceberg: ## build bin/dewpoint-iceberg, which can write Iceberg tables too
 demo: build ## replay the recorded estate into DuckDB and ask it three questions
 	@examples/demo/run bin/dewpoint
 
-servers: ## install what the tests run against: PostgreSQL, S3, Snowflake emulator
+servers: ## install what the tests run against: PostgreSQL, S3, Kubernetes, Snowflake emulator
 	@.ci/servers
 
 test: servers ## run the tests; they start what they need themselves
