@@ -16,7 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -50,7 +51,7 @@ func rate(items int, f func() error) (float64, error) {
 // decode measures how pages become batches against what decodes them into
 // structs and stops there.
 func decode() ([]figure, error) {
-	cat, err := catalog.Load(catalog.Options{})
+	cat, err := clouds.Load(catalog.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/extract/aws"
 	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
 	"github.com/dewpoint-data/dewpoint/workflow"
@@ -45,7 +46,7 @@ var (
 )
 
 // kinds loads the catalogue once.
-var kinds = sync.OnceValues(func() (*catalog.Catalogue, error) { return catalog.Load(catalog.Options{}) })
+var kinds = sync.OnceValues(func() (*catalog.Catalogue, error) { return clouds.Load(catalog.Options{}) })
 
 // estate is an AWS and the file that it is synced to. What the fields say may
 // be changed between two syncs.

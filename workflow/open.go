@@ -12,7 +12,8 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/extract/aws"
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet"
@@ -158,7 +159,7 @@ func loadCatalogue(c *Config, only []string) (*catalog.Catalogue, error) {
 			o.Files = append(o.Files, p)
 		}
 	}
-	cat, err := catalog.Load(o)
+	cat, err := clouds.Load(o)
 	var wrong catalog.Problems
 	if errors.As(err, &wrong) {
 		return nil, &ConfigError{err}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects/objectstest"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
 	"github.com/dewpoint-data/dewpoint/sinks/sinktest"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )

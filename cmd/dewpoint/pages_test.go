@@ -11,7 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
 )
 
@@ -219,7 +220,7 @@ func TestContributedKindIsSound(t *testing.T) {
 		}
 		path := filepath.Join(t.TempDir(), "kind.yaml")
 		write(t, path, s.text)
-		c, err := catalog.Load(catalog.Options{Files: []string{path}})
+		c, err := clouds.Load(catalog.Options{Files: []string{path}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
@@ -21,8 +23,13 @@ func (a *app) permissionsCommand() *cobra.Command {
 			return usagef("name the cloud: dewpoint permissions aws")
 		},
 	}
-	var only, skip []string
+	cmd.AddCommand(a.awsPermissions())
+	return cmd
+}
+
+func (a *app) awsPermissions() *cobra.Command {
 	var split string
+	var kinds selector
 	aws := &cobra.Command{
 		Use:   "aws",
 		Short: "Print the IAM policy that reading AWS needs",
@@ -34,22 +41,11 @@ writes the whole as several of them.`,
   $ dewpoint permissions aws --split policies`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			c, err := a.loadConfig()
+			entries, err := kinds.of(a, "aws")
 			if err != nil {
 				return err
 			}
-			if len(only) > 0 {
-				c.Kinds.Only = only
-			}
-			cat, err := workflow.LoadCatalogue(c)
-			if err != nil {
-				return err
-			}
-			entries, err := cat.Select(c.Kinds.Only, append(c.Kinds.Skip, skip...))
-			if err != nil {
-				return &usageError{err}
-			}
-			policy, err := cat.ReadPolicy(entries)
+			policy, err := awscatalog.ReadPolicy(entries)
 			if err != nil {
 				return err
 			}
@@ -60,18 +56,44 @@ writes the whole as several of them.`,
 			return err
 		},
 	}
-	list(aws, &only, "only", "for these `kinds`: name, service or glob")
-	list(aws, &skip, "skip", "leave these `kinds` out")
-	complete(aws, "only", a.completeKinds)
-	complete(aws, "skip", a.completeKinds)
+	kinds.flags(a, aws)
 	aws.Flags().StringVar(&split, "split", "", "write policies that fit into a managed policy to this `folder`")
-	cmd.AddCommand(aws)
-	return cmd
+	return aws
+}
+
+// selector are the kinds that a policy is for.
+type selector struct{ only, skip []string }
+
+func (s *selector) flags(a *app, cmd *cobra.Command) {
+	list(cmd, &s.only, "only", "for these `kinds`: name, service or glob")
+	list(cmd, &s.skip, "skip", "leave these `kinds` out")
+	complete(cmd, "only", a.completeKinds)
+	complete(cmd, "skip", a.completeKinds)
+}
+
+// of are the kinds of a cloud that the flags and the configuration select.
+func (s *selector) of(a *app, cloud string) ([]*catalog.Entry, error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	if len(s.only) > 0 {
+		c.Kinds.Only = s.only
+	}
+	cat, err := workflow.LoadCatalogue(c)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := cat.Select(c.Kinds.Only, append(c.Kinds.Skip, s.skip...))
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return slices.DeleteFunc(entries, func(e *catalog.Entry) bool { return e.Kind.Cloud != cloud }), nil
 }
 
 // splitPolicy writes a policy as files that each fit into a managed policy.
 func (a *app) splitPolicy(policy []byte, dir string) error {
-	parts, err := catalog.SplitPolicy(policy)
+	parts, err := awscatalog.SplitPolicy(policy)
 	if err != nil {
 		return err
 	}

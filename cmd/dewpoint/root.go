@@ -15,7 +15,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/report"
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )

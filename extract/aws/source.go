@@ -2,7 +2,6 @@ package aws
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"path"
@@ -14,10 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dewpoint-data/dewpoint/extract"
-	"github.com/dewpoint-data/dewpoint/extract/api"
 	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
-	"github.com/dewpoint-data/dewpoint/extract/aws/catalog"
-	"github.com/dewpoint-data/dewpoint/normalize"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/reading"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
@@ -41,18 +39,8 @@ type SourceConfig struct {
 
 // Source reads AWS. It implements extract.Source.
 type Source struct {
-	c     SourceConfig
-	lists []*catalog.ListCall
-	plans map[*catalog.Entry]*normalize.Plan
-	calls map[callKey]described
-}
-
-type callKey struct{ service, op string }
-
-// described is an operation with its service.
-type described struct {
-	service *api.Service
-	op      *api.Operation
+	*reading.Reader
+	c SourceConfig
 }
 
 // accountsAtOnce is how many accounts are entered at the same time.
@@ -60,69 +48,17 @@ const accountsAtOnce = 16
 
 // NewSource compiles what the kinds need.
 func NewSource(c SourceConfig) (*Source, error) {
-	s := &Source{
-		c: c, lists: c.Catalogue.Lists(c.Entries),
-		plans: map[*catalog.Entry]*normalize.Plan{}, calls: map[callKey]described{},
-	}
-	for _, l := range s.lists {
-		if err := s.prepare(l); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-// prepare compiles the plans and looks the operations up of a list call and
-// of what hangs on it.
-func (s *Source) prepare(l *catalog.ListCall) error {
-	if err := s.lookup(l.Service, l.Op); err != nil {
-		return err
-	}
-	for _, e := range feeds(l)[0].List.Entries {
-		if s.plans[e] != nil {
-			continue
-		}
-		p, err := normalize.Compile(e.Spec)
-		if err != nil {
-			return err
-		}
-		s.plans[e] = p
-		for _, d := range e.Details {
-			if err := s.lookup(d.Service, d.Op); err != nil {
-				return err
-			}
-		}
-	}
-	for _, c := range l.Children {
-		if err := s.prepare(c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Source) lookup(service, op string) error {
-	k := callKey{service, op}
-	if _, ok := s.calls[k]; ok {
-		return nil
-	}
-	svc, err := awsapi.Lookup(service)
+	r, err := reading.New(reading.Config{
+		Catalogue: c.Catalogue, Entries: c.Entries, Lookup: awsapi.Lookup, Limiter: c.Limiter, ScopeTimeout: c.ScopeTimeout,
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	o := svc.Operations[op]
-	if o == nil {
-		return fmt.Errorf("service %s has no operation %s", service, op)
-	}
-	s.calls[k] = described{svc, o}
-	return nil
+	return &Source{r, c}, nil
 }
 
 // Cloud implements extract.Source.
 func (s *Source) Cloud() string { return "aws" }
-
-// Kinds implements extract.Source.
-func (s *Source) Kinds() []*schema.Kind { return catalog.Kinds(s.c.Entries) }
 
 // Close drops idle connections.
 func (s *Source) Close() { s.c.Client.Close() }
@@ -186,7 +122,7 @@ func (s *Source) discover(ctx context.Context, out extract.Writer, emit func(ext
 				if len(configs) == 1 || ctx.Err() != nil {
 					return err
 				}
-				return out.Scope(ctx, everything(accountOf(ac), err))
+				return out.Scope(ctx, reading.Everything("aws", accountOf(ac), err))
 			}
 			mu.Lock()
 			other, twice := seen[a.ID]
@@ -214,7 +150,7 @@ func (s *Source) account(ctx context.Context, a *Account, regions []string, out 
 		if ctx.Err() != nil {
 			return err
 		}
-		return out.Scope(ctx, everything(a.ID, err))
+		return out.Scope(ctx, reading.Everything("aws", a.ID, err))
 	}
 	if problem != nil {
 		if err := out.Problem(ctx, *problem); err != nil {
@@ -230,9 +166,9 @@ func (s *Source) account(ctx context.Context, a *Account, regions []string, out 
 			return err
 		}
 	}
-	for _, l := range s.lists {
+	for _, l := range s.Lists() {
 		if l.Account {
-			if err := emit(s.task(a, globalRegion, l)); err != nil {
+			if err := emit(s.Task(s.place(a, globalRegion), l)); err != nil {
 				return err
 			}
 			continue
@@ -241,7 +177,7 @@ func (s *Source) account(ctx context.Context, a *Account, regions []string, out 
 			if !inRegion(l, r) {
 				continue
 			}
-			if err := emit(s.task(a, r, l)); err != nil {
+			if err := emit(s.Task(s.place(a, r), l)); err != nil {
 				return err
 			}
 		}
@@ -257,22 +193,16 @@ func inRegion(l *catalog.ListCall, region string) bool {
 	})
 }
 
-func (s *Source) task(a *Account, region string, l *catalog.ListCall) extract.Task {
-	t := extract.Task{Account: a.ID, Region: region, Service: l.Service, Name: l.Op}
-	var add func(l *catalog.ListCall)
-	add = func(l *catalog.ListCall) {
-		for _, e := range l.Entries {
-			t.Scopes = append(t.Scopes, schema.Scope{Cloud: "aws", Account: a.ID, Region: region, Kind: e.Kind.Name})
-		}
-		for _, c := range l.Children {
-			add(c)
-		}
+// place is where the calls of a region are made.
+func (s *Source) place(a *Account, region string) reading.Place {
+	p := reading.Place{
+		Cloud: "aws", Account: a.ID, Region: region, Partition: a.Partition,
+		Caller: caller{s.c.Client, a, region}, Absent: absent(region),
 	}
-	add(l)
-	t.Run = func(ctx context.Context, out extract.Writer) error {
-		return newTask(s, a, region, out).run(ctx, l)
+	if region == globalRegion {
+		p.CallRegion = homeRegion(a.Partition)
 	}
-	return t
+	return p
 }
 
 // accountOf is the account's id as far as the configuration tells it.
@@ -283,39 +213,4 @@ func accountOf(ac AccountConfig) string {
 	return ac.String()
 }
 
-// everything is the outcome of all scopes of an account that cannot be read.
-func everything(account string, err error) schema.ScopeResult {
-	r := schema.ScopeResult{
-		Scope: schema.Scope{Cloud: "aws", Account: account, Region: "*", Kind: "*"},
-		State: schema.Failed, Error: err.Error(),
-	}
-	var e *APIError
-	if errors.As(err, &e) {
-		r.Code, r.RequestID = e.Code, e.RequestID
-		if e.Denied() {
-			r.State = schema.Denied
-		}
-	}
-	return r
-}
-
 var _ extract.Drifter = (*Source)(nil)
-
-// Drift implements extract.Drifter.
-func (s *Source) Drift() []schema.Problem {
-	var out []schema.Problem
-	for _, e := range s.c.Entries {
-		plan := s.plans[e]
-		if plan == nil {
-			continue
-		}
-		for path, n := range plan.Drift() {
-			call, member, ok := strings.Cut(path, ":")
-			if !ok {
-				call, member = "", path
-			}
-			out = append(out, schema.Problem{Kind: e.Kind.Name, Call: call, Column: member, Code: "drift", Count: n})
-		}
-	}
-	return out
-}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
 )
 
 // maxPolicy is how long a managed policy may be, white space not counted:
@@ -16,41 +18,9 @@ const maxPolicy = 6144
 // sts:GetCallerIdentity, which nobody needs a permission for.
 var discovery = []string{"ec2:DescribeRegions", "iam:ListAccountAliases"}
 
-// Reads are the IAM actions that reading the kind takes: of the list call,
-// the details and the lists of the kinds it is listed for each of. Sorted.
-func (e *Entry) Reads() []string {
-	seen := map[string]bool{}
-	for p := e; p != nil; p = p.Parent {
-		for _, a := range p.List.Actions {
-			seen[a] = true
-		}
-	}
-	for _, d := range e.Details {
-		for _, a := range d.Actions {
-			seen[a] = true
-		}
-	}
-	delete(seen, "sts:GetCallerIdentity")
-	return sortedKeys(seen)
-}
-
-// Writes are the IAM actions that deleting and tagging resources of the kind
-// takes, with those of reading one again before. Sorted.
-func (e *Entry) Writes() []string {
-	seen := map[string]bool{}
-	for _, a := range append([]*Action{e.Get, e.Delete, e.Tag, e.Untag}, e.Before...) {
-		if a != nil {
-			for _, x := range a.Actions {
-				seen[x] = true
-			}
-		}
-	}
-	return sortedKeys(seen)
-}
-
 // ReadPolicy is the IAM policy that reading the kinds takes and nothing else,
 // as JSON. It is one document, however long; Split cuts it to size.
-func (c *Catalogue) ReadPolicy(entries []*Entry) ([]byte, error) {
+func ReadPolicy(entries []*catalog.Entry) ([]byte, error) {
 	actions := slices.Clone(discovery)
 	for _, e := range entries {
 		actions = append(actions, e.Reads()...)
@@ -59,7 +29,7 @@ func (c *Catalogue) ReadPolicy(entries []*Entry) ([]byte, error) {
 }
 
 // WritePolicy is the IAM policy that deleting and tagging takes, as JSON.
-func (c *Catalogue) WritePolicy(entries []*Entry) ([]byte, error) {
+func WritePolicy(entries []*catalog.Entry) ([]byte, error) {
 	var actions []string
 	for _, e := range entries {
 		actions = append(actions, e.Writes()...)

@@ -6,15 +6,23 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
 )
 
-func TestReadPolicyIsWhatTheCallsNeed(t *testing.T) {
-	c, err := load("iam.yaml", iamFile, "ecs.yaml", ecsFile)
+func load(t *testing.T) *catalog.Catalogue {
+	t.Helper()
+	c, err := catalog.Load([]catalog.Vendor{Vendor()}, catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func TestReadPolicyIsWhatTheCallsNeed(t *testing.T) {
+	c := load(t)
 	e, _ := c.Entry("aws_ecs_service")
-	got, err := c.ReadPolicy([]*Entry{e})
+	got, err := ReadPolicy([]*catalog.Entry{e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,15 +63,12 @@ func TestReadPolicyIsWhatTheCallsNeed(t *testing.T) {
 }
 
 func TestPoliciesOfTheEmbeddedCatalogue(t *testing.T) {
-	c, err := Load(Options{})
+	c := load(t)
+	read, err := ReadPolicy(c.Entries())
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := c.ReadPolicy(c.Entries())
-	if err != nil {
-		t.Fatal(err)
-	}
-	write, err := c.WritePolicy(c.Entries())
+	write, err := WritePolicy(c.Entries())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,15 @@
+// Package clouds lists the clouds that dewpoint reads.
+package clouds
+
+import (
+	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+)
+
+// Vendors are all clouds, by name.
+func Vendors() []catalog.Vendor {
+	return []catalog.Vendor{awscatalog.Vendor()}
+}
+
+// Load loads the catalogue of all clouds.
+func Load(o catalog.Options) (*catalog.Catalogue, error) { return catalog.Load(Vendors(), o) }
