@@ -38,6 +38,7 @@ type limit struct {
 	inFlight int
 	waiting  []chan struct{}
 	lowered  time.Time
+	held     time.Time // until when nothing is let through
 	full     rate.Limit // the declared rate
 	rate     *rate.Limiter
 }
@@ -92,16 +93,45 @@ func (l *Limiter) Acquire(ctx context.Context, k LimitKey) error {
 			return context.Cause(ctx)
 		}
 	}
-	if pace != nil {
-		if err := pace.Wait(ctx); err != nil {
-			m.release()
-			if cause := context.Cause(ctx); cause != nil {
-				return cause
-			}
-			return err
+	err := m.unheld(ctx, l.now)
+	if err == nil && pace != nil {
+		err = pace.Wait(ctx)
+	}
+	if err != nil {
+		m.release()
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
 		}
 	}
-	return nil
+	return err
+}
+
+// Hold lets no request of the key through for a time: what an answer asked
+// for with Retry-After.
+func (l *Limiter) Hold(k LimitKey, d time.Duration) {
+	m := l.limit(k)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if until := l.now().Add(d); until.After(m.held) {
+		m.held = until
+	}
+}
+
+// unheld waits until the key is not held.
+func (m *limit) unheld(ctx context.Context, now func() time.Time) error {
+	for {
+		m.mu.Lock()
+		d := m.held.Sub(now())
+		m.mu.Unlock()
+		if d <= 0 {
+			return nil
+		}
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // Release ends a request that Acquire let through.

@@ -117,3 +117,24 @@ func TestLimiterGivesBackThePlaceOfWhoGaveUp(t *testing.T) {
 		t.Fatalf("%d in flight, %d waiting after all have ended", m.inFlight, len(m.waiting))
 	}
 }
+
+func TestHeldKeyLetsNothingThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, k := NewLimiter(), LimitKey{Service: "s"}
+		begun := time.Now()
+		l.Hold(k, 5*time.Second)
+		l.Hold(k, 3*time.Second) // does not shorten it
+		if err := l.Acquire(t.Context(), LimitKey{Service: "other"}); err != nil || time.Since(begun) != 0 {
+			t.Errorf("another key waited %s, %v", time.Since(begun), err)
+		}
+		if err := l.Acquire(t.Context(), k); err != nil || time.Since(begun) != 5*time.Second {
+			t.Errorf("waited %s, %v", time.Since(begun), err)
+		}
+		l.Hold(k, time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Acquire(ctx, k); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,84 @@
+package extract
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// maxPooledBytes is the largest buffer that is kept for another answer.
+const maxPooledBytes = 4 << 20
+
+// Bodies reads the bodies of answers whole into buffers that it keeps for the
+// next ones. The zero value is ready to use, by several at once.
+type Bodies struct{ pool sync.Pool }
+
+// Body is the body of an answer.
+type Body struct {
+	buf  *bytes.Buffer
+	pool *Bodies
+}
+
+// TooLargeError says that a body is larger than it may be.
+type TooLargeError struct{ Limit int64 }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the answer is larger than %d bytes", e.Limit)
+}
+
+// Read reads a body of at most limit bytes; a larger one is a *TooLargeError.
+func (b *Bodies) Read(r io.Reader, limit int64) (*Body, error) {
+	buf, _ := b.pool.Get().(*bytes.Buffer)
+	if buf == nil {
+		buf = new(bytes.Buffer)
+	}
+	body := &Body{buf: buf, pool: b}
+	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
+	if err == nil && n > limit {
+		err = &TooLargeError{Limit: limit}
+	}
+	if err != nil {
+		body.Release()
+		return nil, err
+	}
+	return body, nil
+}
+
+// Bytes are the body, valid until Release.
+func (b *Body) Bytes() []byte { return b.buf.Bytes() }
+
+// Release gives the buffer back. It may be called once; on nil it does
+// nothing.
+func (b *Body) Release() {
+	if b == nil {
+		return
+	}
+	if b.buf.Cap() <= maxPooledBytes {
+		b.buf.Reset()
+		b.pool.pool.Put(b.buf)
+	}
+	b.buf = nil
+}
+
+// maxRetryAfter bounds how long an answer can make its caller wait.
+const maxRetryAfter = time.Minute
+
+// RetryAfter is how long the header of an answer asks to wait, at most a
+// minute; 0 if it does not.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0
+	}
+	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return time.Duration(min(max(s, 0), int64(maxRetryAfter/time.Second))) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return min(max(t.Sub(now), 0), maxRetryAfter)
+	}
+	return 0
+}
