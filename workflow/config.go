@@ -29,6 +29,8 @@ type Config struct {
 	// Catalogue are files or folders with kinds of your own, or changes to
 	// the built-in ones.
 	Catalogue []string `yaml:"catalogue"`
+	// React says what is made of the tables: metrics.
+	React ReactConfig `yaml:"react"`
 	// Workers is how many lists are read at once, over all accounts and
 	// regions; each holds one page in memory. Default 64.
 	Workers int `yaml:"workers"`
@@ -76,6 +78,21 @@ type KindsConfig struct {
 	Skip []string `yaml:"skip"`
 }
 
+// ReactConfig says what is made of the tables.
+type ReactConfig struct {
+	// Metrics are folders of metrics of your own, as .sql files.
+	Metrics []string `yaml:"metrics"`
+	// MetricsRetention is how long rows of the table metrics are kept: 400d.
+	// 0 keeps them for ever.
+	MetricsRetention Duration `yaml:"metrics_retention"`
+	// Prices is a CSV file of what instances and volumes cost.
+	Prices string `yaml:"prices"`
+	// OwnerTags say whose a resource is; the first that is set counts.
+	OwnerTags []string `yaml:"owner_tags"`
+	// RequiredTags are those that every resource should have.
+	RequiredTags []string `yaml:"required_tags"`
+}
+
 // Duration is a time.Duration that also knows days: 400d.
 type Duration time.Duration
 
@@ -119,6 +136,9 @@ func DefaultConfig() *Config {
 		HistoryRetention: Duration(400 * 24 * time.Hour),
 		LockTimeout:      Duration(time.Minute),
 		ScopeTimeout:     Duration(30 * time.Minute),
+		React: ReactConfig{
+			MetricsRetention: Duration(400 * 24 * time.Hour), OwnerTags: []string{"owner"}, RequiredTags: []string{"owner"},
+		},
 	}
 }
 

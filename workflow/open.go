@@ -14,6 +14,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/aws"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/clouds"
+	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet"
@@ -25,6 +26,7 @@ import (
 type sinkScheme struct {
 	prefixes []string
 	example  string
+	dialect  react.Dialect
 	open     func(ctx context.Context, url string, c *Config) (sinks.Sink, error)
 	read     func(ctx context.Context, url string) (*sql.DB, error)
 }
@@ -32,7 +34,7 @@ type sinkScheme struct {
 // sinkSchemes are all sinks there are.
 func sinkSchemes() []sinkScheme {
 	return []sinkScheme{{
-		prefixes: []string{"duckdb:"}, example: "duckdb:PATH",
+		prefixes: []string{"duckdb:"}, example: "duckdb:PATH", dialect: react.DuckDB,
 		open: func(_ context.Context, url string, c *Config) (sinks.Sink, error) {
 			return duckdb.Open(strings.TrimPrefix(url, "duckdb:"), duckdb.Options{LockTimeout: c.lockTimeout()})
 		},
@@ -40,19 +42,19 @@ func sinkSchemes() []sinkScheme {
 			return duckdb.OpenReader(ctx, strings.TrimPrefix(url, "duckdb:"))
 		},
 	}, {
-		prefixes: []string{"postgres://", "postgresql://"}, example: "postgres://USER@HOST/DATABASE",
+		prefixes: []string{"postgres://", "postgresql://"}, example: "postgres://USER@HOST/DATABASE", dialect: react.Postgres,
 		open: func(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
 			return postgres.Open(ctx, url, postgres.Options{LockTimeout: c.lockTimeout()})
 		},
 		read: postgres.OpenReader,
 	}, {
-		prefixes: []string{"parquet:", "s3://", "gs://"}, example: "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, a directory",
+		prefixes: []string{"parquet:", "s3://", "gs://"}, example: "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, a directory", dialect: react.DuckDB,
 		open: func(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
 			return parquet.Open(ctx, url, parquet.Options{LockTimeout: c.lockTimeout()})
 		},
 		read: parquet.OpenReader,
 	}, {
-		prefixes: []string{"snowflake://"}, example: "snowflake://USER@ACCOUNT/DATABASE/SCHEMA",
+		prefixes: []string{"snowflake://"}, example: "snowflake://USER@ACCOUNT/DATABASE/SCHEMA", dialect: react.Snowflake,
 		open: func(ctx context.Context, url string, c *Config) (sinks.Sink, error) {
 			return snowflake.Open(ctx, url, snowflake.Options{LockTimeout: c.lockTimeout()})
 		},

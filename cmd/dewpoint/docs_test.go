@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/dewpoint-data/dewpoint/migrations"
+	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
@@ -102,6 +103,30 @@ func blocks(text, language string) func(func(string) bool) {
 			text = after
 		}
 	}
+}
+
+// TestMetricsPage writes the list of metrics, with the introduction it has.
+func TestMetricsPage(t *testing.T) {
+	path := filepath.Join(docs, "metrics.md")
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mark = "<!-- Below: go test -tags duckdb_arrow ./cmd/dewpoint -update -->\n"
+	intro, _, ok := strings.Cut(string(have), mark)
+	if !ok {
+		t.Fatalf("%s lacks the mark %q", path, mark)
+	}
+	var b bytes.Buffer
+	b.WriteString(intro + mark + "\n| metric | |\n| --- | --- |\n")
+	for _, m := range react.BundledMetrics() {
+		needs := ""
+		if len(m.Needs) > 0 {
+			needs = " Needs `" + strings.Join(m.Needs, "`, `") + "`."
+		}
+		fmt.Fprintf(&b, "| `%s` | %s%s |\n", m.Name, m.Help, needs)
+	}
+	page(t, path, b.Bytes())
 }
 
 // TestTablesPage writes the page of all tables from the schema and the

@@ -23,6 +23,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	}{
 		{"schema", []string{module}, ""},
 		{"normalize", []string{module}, module + "schema"},
+		{"react", []string{module}, module + "schema"},
 		{"sinks", []string{module + "extract", module + "normalize", module + "workflow"}, ""},
 		{"extract", []string{module + "sinks", module + "workflow"}, ""},
 		{"workflow", []string{module + "cmd"}, ""},

@@ -1,15 +1,49 @@
 package sinktest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks"
 )
 
 var historyCases = []testCase{
 	{"HistoryHoldsPreviousValues", testHistory},
 	{"HistoryEndsWithRetention", testRetention},
 	{"DayOfUnchangedSyncs", testUnchangedDay},
+	{"MetricsAreKept", testMetrics},
+}
+
+func testMetrics(h *harness) {
+	keeper, ok := h.sink.(sinks.MetricsKeeper)
+	if !ok {
+		h.Fatal("the sink keeps no metrics")
+	}
+	k := box()
+	h.reads(kinds(k), read{scope: scopeOf(k, accountA, west), rows: []Row{{ID: "a"}}})
+	at := time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)
+	keep := func(at time.Time, samples ...sinks.MetricSample) {
+		h.Helper()
+		m := sinks.Metrics{MeasuredAt: at, SyncID: uuidV7(at, 1).String(), Samples: samples, Retention: 2 * time.Hour}
+		if err := keeper.KeepMetrics(h.Context(), m); err != nil {
+			h.Fatal(err)
+		}
+	}
+	odd := map[string]string{"account": accountA, "owner": `it's "\ü` + "\n"}
+	keep(at, sinks.MetricSample{Name: "volumes", Labels: odd, Value: 2.5}, sinks.MetricSample{Name: "accounts", Value: 1e300})
+	h.want("SELECT name, labels, value, measured_at, sync_id FROM metrics WHERE name = 'volumes'",
+		`volumes|{"account":"`+accountA+`","owner":"it's \"\\ü\n"}|2.5|2026-01-01T01:00:00Z|`+uuidV7(at, 1).String())
+	var many []sinks.MetricSample
+	for i := range 2500 {
+		many = append(many, sinks.MetricSample{Name: "many", Labels: map[string]string{"n": fmt.Sprint(i)}, Value: float64(i)})
+	}
+	keep(at.Add(time.Hour), many...)
+	h.want("SELECT name, count(*) FROM metrics GROUP BY name ORDER BY name", "accounts|1", "many|2500", "volumes|1")
+	// What is older than the retention ends, a sync leaves the others alone.
+	h.reads(kinds(k), read{scope: scopeOf(k, accountA, west), rows: []Row{{ID: "a"}}})
+	keep(at.Add(150 * time.Minute))
+	h.want("SELECT name, count(*) FROM metrics GROUP BY name ORDER BY name", "many|2500")
 }
 
 func testHistory(h *harness) {

@@ -1,0 +1,5 @@
+-- help: Virtual networks.
+-- type: gauge
+SELECT cloud, account, region, count(*) AS value
+FROM networks
+GROUP BY 1, 2, 3

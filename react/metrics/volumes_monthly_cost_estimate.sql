@@ -1,0 +1,7 @@
+-- help: Cost of block devices a month, by size and the prices of the configuration.
+-- type: gauge
+-- needs: prices
+SELECT v.cloud, v.account, v.region, v.volume_type AS type, v.volume_status AS status, sum(p.price * v.volume_size_bytes / 1073741824) AS value
+FROM volumes v
+JOIN {{prices}} p ON p.cloud = v.cloud AND p.base = 'volume' AND p.region = v.region AND p.type = v.volume_type
+GROUP BY 1, 2, 3, 4, 5
