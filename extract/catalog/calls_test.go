@@ -303,3 +303,70 @@ func TestKeyScope(t *testing.T) {
 		}
 	}
 }
+
+func TestElseIsForResourcesThatLackAValue(t *testing.T) {
+	c, err := load("f.yaml", volumes+`    delete:
+      call: ModifyVolumeAttribute
+      input: {VolumeId: "{column.snapshot_id}"}
+      else: {call: DetachVolume, input: {VolumeId: "{column.kms_key_id}"}, else: {call: DeleteVolume, input: {VolumeId: "{id}"}}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _ := c.Entry("aws_ec2_volume")
+	for _, x := range []struct {
+		columns map[string]string
+		want    string
+	}{
+		{map[string]string{"snapshot_id": "s", "kms_key_id": "k"}, `ModifyVolumeAttribute {"VolumeId":"s"}`},
+		{map[string]string{"kms_key_id": "k"}, `DetachVolume {"VolumeId":"k"}`},
+		{nil, `DeleteVolume {"VolumeId":"v"}`},
+	} {
+		a, in, err := e.Delete.Resolve(Vars{ID: "v", Columns: x.columns})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if b, _ := json.Marshal(in); a.Op+" "+string(b) != x.want {
+			t.Errorf("%v: %s %s, want %s", x.columns, a.Op, b, x.want)
+		}
+	}
+	if _, _, err := e.Delete.Resolve(Vars{}); err == nil || err.Error() != "input VolumeId: {column.snapshot_id} has no value" {
+		t.Errorf("no call has its values: %v", err)
+	}
+	if got := strings.Join(e.Writes(), " "); got != "ec2:DeleteVolume ec2:DetachVolume ec2:ModifyVolumeAttribute" {
+		t.Error(got)
+	}
+	_, err = load("f.yaml", volumes+"    get: {call: DescribeVolumes, else: {call: DescribeVolume}}\n")
+	if err == nil || !strings.Contains(err.Error(), `no operation "DescribeVolume"`) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAllTagsAreThoseAfterTheCall(t *testing.T) {
+	c, err := load("f.yaml", volumes+`    untag: {call: CreateTags, input: {Resources: ["{id}"], Tags: "{all_tags}"}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _ := c.Entry("aws_ec2_volume")
+	for want, all := range map[string]map[string]string{
+		`{"Resources":["v"],"Tags":[{"Key":"a","Value":"1"}]}`: {"a": "1"},
+		`{"Resources":["v"],"Tags":[]}`:                        {},
+		`error: input Tags: {all_tags} has no value`:           nil, // not known: they would be lost
+	} {
+		in, err := e.Untag.Input.Values(Vars{ID: "v", AllTags: all})
+		b, _ := json.Marshal(in)
+		got := string(b)
+		if err != nil {
+			got = "error: " + err.Error()
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	_, err = load("f.yaml", volumes+`    get: {call: CreateTags, input: {Resources: ["{id}"], Tags: "{all_tags}"}}`+"\n")
+	if err == nil || !strings.Contains(err.Error(), "unknown variable {all_tags}") {
+		t.Errorf("%v", err)
+	}
+}

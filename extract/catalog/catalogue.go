@@ -146,6 +146,25 @@ type Action struct {
 	Items   normalize.Path
 	Headers map[string]string
 	Actions []string
+	// Else is the call for a resource that lacks a value which the input asks
+	// for, nil for none.
+	Else *Action
+}
+
+// Resolve is the call to make for a resource, this one or one of its Else,
+// with the members of its input: the first that all values are there for.
+func (a *Action) Resolve(v Vars) (*Action, map[string]any, error) {
+	var first error
+	for c := a; c != nil; c = c.Else {
+		in, err := c.Input.Values(v)
+		if err == nil {
+			return c, in, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, nil, first
 }
 
 // Reads are the permissions that reading the kind takes: of the list call,
@@ -170,7 +189,7 @@ func (e *Entry) Reads() []string {
 func (e *Entry) Writes() []string {
 	seen := map[string]bool{}
 	for _, a := range append([]*Action{e.Get, e.Delete, e.Tag, e.Untag}, e.Before...) {
-		if a != nil {
+		for ; a != nil; a = a.Else {
 			for _, x := range a.Actions {
 				seen[x] = true
 			}

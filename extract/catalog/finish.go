@@ -113,7 +113,7 @@ func (k *kindCompiler) actions() {
 		e.Untag = k.action(*r.Untag, "untag")
 	}
 	if d := r.Delete; d != nil {
-		e.Delete = k.action(Call{Call: d.Call, Service: d.Service, Input: d.Input}, "delete")
+		e.Delete = k.action(Call{Call: d.Call, Service: d.Service, Input: d.Input, Else: d.Else}, "delete")
 		for i, b := range d.Before {
 			e.Before = append(e.Before, k.action(b, "delete", "before", i))
 		}
@@ -151,6 +151,9 @@ func (k *kindCompiler) action(c Call, at ...any) *Action {
 	})
 	k.required(op, c.Input, path("call")...)
 	a.Actions = k.permissions(f, svc, op, path("call")...)
+	if c.Else != nil {
+		a.Else = k.action(*c.Else, path("else")...)
+	}
 	return a
 }
 
@@ -164,6 +167,9 @@ func (k *kindCompiler) actionVars(tag, untag bool) resolver {
 		if text == "tags" && tag {
 			return inputPart{kind: varTags}, nil
 		}
+		if text == "all_tags" && (tag || untag) {
+			return inputPart{kind: varAllTags}, nil
+		}
 		if text == "keys" && untag {
 			return inputPart{kind: varKeys}, nil
 		}
@@ -175,10 +181,10 @@ func (k *kindCompiler) actionVars(tag, untag bool) resolver {
 		}
 		known := "id, name, urn, account, region, partition, column.x"
 		if tag {
-			known += ", tags"
+			known += ", tags, all_tags"
 		}
 		if untag {
-			known += ", keys"
+			known += ", keys, all_tags"
 		}
 		return inputPart{}, fmt.Errorf("unknown variable {%s}: a call on one resource knows %s", text, known)
 	}

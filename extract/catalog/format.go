@@ -164,7 +164,8 @@ type Kind struct {
 
 	// Get reads one by id, Delete deletes it, Tag and Untag set and remove
 	// tags. Their templates know {id}, {name}, {urn}, {account}, {region},
-	// {column.x}, {tags} (what is to be set), {keys} (what is to be removed).
+	// {column.x}, {tags} (what is to be set), {keys} (what is to be removed),
+	// {all_tags} (what is to be there afterwards, for calls that replace all).
 	Get    *Call   `yaml:"get,omitempty"`
 	Delete *Delete `yaml:"delete,omitempty"`
 	Tag    *Call   `yaml:"tag,omitempty"`
@@ -256,6 +257,9 @@ type Call struct {
 	Input   map[string]any `yaml:"input,omitempty"`
 	// Items is the path in a get's output to the resource, as the list's.
 	Items string `yaml:"items,omitempty"`
+	// Else is the call for a resource that lacks a value which this one's
+	// input asks for: a regional disk has no zone.
+	Else *Call `yaml:"else,omitempty"`
 }
 
 // Delete deletes a resource, after the calls in Before.
@@ -267,6 +271,9 @@ type Delete struct {
 	Input   map[string]any `yaml:"input,omitempty"`
 	// Before are calls that must be made first.
 	Before []Call `yaml:"before,omitempty"`
+	// Else is the call for a resource that lacks a value which this one's
+	// input asks for.
+	Else *Call `yaml:"else,omitempty"`
 }
 
 // Strings is one string or a list of them.

@@ -27,7 +27,9 @@ type Vars struct {
 	// For actions: of the row.
 	ID, Name, URN string
 	Columns       map[string]string
-	Tags          map[string]string
+	// Tags are to be set; AllTags, not nil where they are known, are those
+	// that the resource is to have when tags have been set or removed.
+	Tags, AllTags map[string]string
 }
 
 // Values makes the request: members of the input with string, bool, int64,
@@ -112,6 +114,7 @@ const (
 	varColumn
 	varKeys
 	varTags
+	varAllTags
 )
 
 func (t inputText) value(v *Vars) (any, error) {
@@ -185,20 +188,30 @@ func (k inputKeys) value(v *Vars) (any, error) {
 	return out, nil
 }
 
-// inputTags is {tags}: a map, or a list of structures with key and value.
-type inputTags struct{ key, val string }
+// inputTags is {tags} or {all_tags}: a map, or a list of structures with key
+// and value.
+type inputTags struct {
+	all      bool
+	key, val string
+}
 
 func (t inputTags) value(v *Vars) (any, error) {
+	tags := v.Tags
+	if t.all {
+		if tags = v.AllTags; tags == nil {
+			return nil, fmt.Errorf("{all_tags} has no value")
+		}
+	}
 	if t.key == "" {
-		out := make(map[string]any, len(v.Tags))
-		for k, x := range v.Tags {
+		out := make(map[string]any, len(tags))
+		for k, x := range tags {
 			out[k] = x
 		}
 		return out, nil
 	}
-	out := make([]any, 0, len(v.Tags))
-	for _, k := range sortedKeys(v.Tags) {
-		out = append(out, map[string]any{t.key: k, t.val: v.Tags[k]})
+	out := make([]any, 0, len(tags))
+	for _, k := range sortedKeys(tags) {
+		out = append(out, map[string]any{t.key: k, t.val: tags[k]})
 	}
 	return out, nil
 }

@@ -72,8 +72,8 @@ func (c inputCompiler) compile(v any, s *api.Shape, path ...any) inputValue {
 		switch strings.TrimSpace(text) {
 		case "{keys}":
 			return c.keys(s, path...)
-		case "{tags}":
-			return c.tags(s, path...)
+		case "{tags}", "{all_tags}":
+			return c.tags(strings.Trim(strings.TrimSpace(text), "{}"), s, path...)
 		}
 	}
 	if s.Document {
@@ -208,20 +208,21 @@ func (c inputCompiler) keys(s *api.Shape, path ...any) inputValue {
 	return nil
 }
 
-func (c inputCompiler) tags(s *api.Shape, path ...any) inputValue {
-	if _, err := c.resolve("tags"); err != nil {
+func (c inputCompiler) tags(name string, s *api.Shape, path ...any) inputValue {
+	part, err := c.resolve(name)
+	if err != nil {
 		c.fail(err, path...)
 		return nil
 	}
 	switch {
 	case s.Type == "map":
-		return inputTags{}
+		return inputTags{all: part.kind == varAllTags}
 	case s.Type == "list" && s.Elem.Type == "structure":
 		if k, v := keyValue(s.Elem); k != "" && v != "" {
-			return inputTags{k, v}
+			return inputTags{part.kind == varAllTags, k, v}
 		}
 	}
-	c.fail(fmt.Errorf("{tags} does not fit %v, a %s of %s", path[len(path)-1], s.Type, s.Name), path...)
+	c.fail(fmt.Errorf("{%s} does not fit %v, a %s of %s", name, path[len(path)-1], s.Type, s.Name), path...)
 	return nil
 }
 
