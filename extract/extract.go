@@ -32,6 +32,14 @@ type Drifter interface {
 	Drift() []schema.Problem
 }
 
+// Ender is a source that finds out which accounts have ended.
+type Ender interface {
+	// Ended returns the ids of accounts that their cloud, asked for all there
+	// are, says are closed or being deleted: their rows end. It is called after
+	// the tasks have ended.
+	Ended() []string
+}
+
 // Writer receives what is read. Its methods are safe for concurrent use; an
 // error from them ends the sync.
 type Writer interface {

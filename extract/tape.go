@@ -66,6 +66,8 @@ type TapeAccount struct {
 	ID        string `json:"id"`
 	Name      string `json:"name,omitempty"`
 	Partition string `json:"partition,omitempty"`
+	// Number is a Google project's.
+	Number string `json:"number,omitempty"`
 	// Region is where calls that belong to no region are made.
 	Region string `json:"region,omitempty"`
 }

@@ -21,6 +21,7 @@ type fanout struct {
 	kinds    []*schema.Kind
 	progress *Progress
 	failed   func(url string, err error) // may be nil
+	gone     []sinks.Account
 
 	mu     sync.Mutex // guards report
 	report *Report
@@ -161,6 +162,19 @@ func (f *fanout) Problem(ctx context.Context, p ...schema.Problem) error {
 	return f.each(ctx, func(t *sinkTx) error { return t.tx.Problem(ctx, p...) })
 }
 
+// ended notes the accounts that the sources found to have ended.
+func (f *fanout) ended(sources []extract.Source) {
+	for _, s := range sources {
+		e, ok := s.(extract.Ender)
+		if !ok {
+			continue
+		}
+		for _, id := range e.Ended() {
+			f.gone = append(f.gone, sinks.Account{Cloud: s.Cloud(), ID: id})
+		}
+	}
+}
+
 // drift hands what the sources met that their descriptions lack to the sinks.
 // It is the same in every sync, so the report is spared it.
 func (f *fanout) drift(ctx context.Context, sources []extract.Source) error {
@@ -180,7 +194,7 @@ func (f *fanout) drift(ctx context.Context, sources []extract.Source) error {
 
 // commit commits in every sink that has not failed, each on its own.
 func (f *fanout) commit(ctx context.Context) {
-	end := sinks.Outcome{FinishedAt: time.Now().UTC().Truncate(time.Microsecond)}
+	end := sinks.Outcome{FinishedAt: time.Now().UTC().Truncate(time.Microsecond), GoneAccounts: f.gone}
 	var wg sync.WaitGroup
 	for _, t := range f.txs {
 		if t.err() != nil {

@@ -148,6 +148,7 @@ func Sync(ctx context.Context, stop context.Context, o Options) (*Report, error)
 	if err := f.drift(stop, o.Sources); err != nil {
 		return r, err
 	}
+	f.ended(o.Sources)
 	p.phase("committing")
 	lavish := frugal()
 	f.commit(stop)

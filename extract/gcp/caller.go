@@ -2,6 +2,8 @@ package gcp
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/dewpoint-data/dewpoint/extract/reading"
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -12,14 +14,31 @@ type caller struct {
 	c      *Client
 	p      *Project
 	region string
+	parts  *parts // of the project
 }
 
-// Do implements reading.Caller.
-func (c caller) Do(ctx context.Context, call reading.Call) (*reading.Answer, error) {
+// Do implements reading.Caller. An aggregated list that fails is made of those
+// of its parts.
+func (c *caller) Do(ctx context.Context, call reading.Call) (*reading.Answer, error) {
+	token, _ := call.Input["pageToken"].(string)
+	token, made := strings.CutPrefix(token, partToken)
+	if made && c.c.opts.Player == nil {
+		if a := aggregationOf(call.Service, call.Op); a != nil {
+			return c.aggregate(ctx, a, call, token)
+		}
+	}
 	resp, err := c.c.Do(ctx, Request{
 		Project: c.p, Region: c.region, Service: call.Service, Op: call.Op, Input: call.Input, Header: call.Header,
 		Limit: call.Limit, Redact: call.Redact,
 	})
+	var e *APIError
+	if err != nil && ctx.Err() == nil && c.c.opts.Player == nil && errors.As(err, &e) && e.apart() {
+		if a := aggregationOf(call.Service, call.Op); a != nil {
+			if whole, aerr := c.aggregate(ctx, a, call, ""); aerr == nil {
+				return whole, nil
+			}
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

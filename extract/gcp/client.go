@@ -125,6 +125,10 @@ type Request struct {
 	// Once says that the call changes something: it is sent again only where
 	// it was refused unread.
 	Once bool
+
+	// unrecorded calls are no part of a recording: what is made of their
+	// answers is.
+	unrecorded bool
 }
 
 // Response is a successful answer.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/extract"
@@ -39,7 +40,9 @@ func (c *Client) play(op *operation, r Request) (*Response, error) {
 
 // record gives the recorder what came of a call: an answer, or a refusal.
 func (c *Client) record(op *operation, r Request, resp *Response, err error) error {
-	if c.opts.Recorder == nil || secretive(r.Service.Name, r.Op.Name) {
+	// Calls that find projects are made again by nobody: a recording has a list
+	// of those that it holds.
+	if c.opts.Recorder == nil || r.Project == nil || r.unrecorded || secretive(r.Service.Name, r.Op.Name) {
 		return nil
 	}
 	k, kerr := r.tapeKey()
@@ -63,6 +66,22 @@ func (c *Client) record(op *operation, r Request, resp *Response, err error) err
 		return nil // the network's failures are not the cloud's state
 	}
 	return c.opts.Recorder.Record(k, x)
+}
+
+// recordMade gives the recorder an answer that was made of others, in place
+// of the one that the call failed with.
+func (c *Client) recordMade(r Request, body []byte) error {
+	if c.opts.Recorder == nil {
+		return nil
+	}
+	k, err := r.tapeKey()
+	if err != nil {
+		return err
+	}
+	if r.Redact != nil {
+		body = r.Redact(slices.Clone(body))
+	}
+	return c.opts.Recorder.Record(k, extract.Exchange{Status: http.StatusOK, Header: map[string]string{"Content-Type": "application/json"}, Body: body})
 }
 
 // secretive reports operations whose answers are credentials, of which none
