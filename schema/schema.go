@@ -150,6 +150,11 @@ type Match string
 const (
 	MatchID   Match = "id"   // the target's id, or its urn where the value is one
 	MatchName Match = "name" // the target's name, unique in account and region
+	// MatchRegionName is the target's region and name with a slash between
+	// them, unique in the account: Kubernetes' namespace/name, global/name for
+	// what has no namespace. It ends at the first slash and is compared with
+	// nothing else.
+	MatchRegionName Match = "region_name"
 )
 
 // Edge declares that rows of a kind refer to rows of another.

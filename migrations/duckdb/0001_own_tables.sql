@@ -13,7 +13,7 @@ CREATE TABLE edges (
     resolution VARCHAR, on_delete VARCHAR, _scope VARCHAR
 );
 COMMENT ON TABLE edges IS 'What refers to what: from the referrer to what it refers to.';
-COMMENT ON COLUMN edges.to_ref IS 'The reference as the vendor gives it: id, name or urn.';
+COMMENT ON COLUMN edges.to_ref IS 'The reference as the vendor gives it: id, name, region/name or urn.';
 COMMENT ON COLUMN edges.to_id IS 'The referent''s _id; NULL where the reference has no unique match.';
 COMMENT ON COLUMN edges.resolution IS 'How to_id was found (urn, id, name) or why not (ambiguous, not_collected, gone).';
 COMMENT ON COLUMN edges.on_delete IS 'What becomes of the referrer when the referent is deleted: block, cascade, detach, none.';

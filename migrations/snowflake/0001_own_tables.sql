@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS resources (
 
 CREATE TABLE IF NOT EXISTS edges (
     from_id VARCHAR, from_kind VARCHAR, relation VARCHAR, to_kind VARCHAR,
-    to_ref VARCHAR COMMENT 'The reference as the vendor gives it: id, name or urn.',
+    to_ref VARCHAR COMMENT 'The reference as the vendor gives it: id, name, region/name or urn.',
     to_id VARCHAR COMMENT 'The _id of the referent; NULL where the reference has no unique match.',
     resolution VARCHAR COMMENT 'How to_id was found (urn, id, name) or why not (ambiguous, not_collected, gone).',
     on_delete VARCHAR COMMENT 'What becomes of the referrer when the referent is deleted: block, cascade, detach, none.',

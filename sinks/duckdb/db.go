@@ -213,6 +213,15 @@ func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 // literal quotes a text.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
+// literals quotes texts and joins them by commas.
+func literals(texts []string) string {
+	quoted := make([]string, len(texts))
+	for i, t := range texts {
+		quoted[i] = literal(t)
+	}
+	return strings.Join(quoted, ", ")
+}
+
 // idents quotes identifiers, each behind a prefix, and joins them by commas.
 func idents(prefix string, names []string) string {
 	var b strings.Builder

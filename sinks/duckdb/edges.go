@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
 // applyEdges replaces the edges of changed rows, removes those of rows that
@@ -58,7 +60,7 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 		distinct = "DISTINCT"
 	}
 	// What has a colon, a slash or a UUID's length may be a urn; id is what
-	// cannot.
+	// cannot, nor names a region and name.
 	// Where they are staged as they are entered they need no room of their own.
 	what := "VIEW"
 	if replaced || distinct != "" {
@@ -66,7 +68,7 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 	}
 	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP %s ne AS
 		SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope,
-			CASE WHEN NOT (contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
+			CASE WHEN NOT (d.match = 'region_name' OR contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
 		FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, what, distinct, fresh)}
 	if replaced {
 		queries = append(queries,
@@ -146,10 +148,11 @@ func (m *commit) resolveNew(ctx context.Context) error {
 // resolveQueries make the table resolved from the table refs: for each
 // reference what it refers to, by unique match only, the narrowest first. The
 // first step that finds anything decides; if it finds several, none is taken.
+// A reference by region and name takes no other step.
 var resolveQueries = []string{
 	`CREATE OR REPLACE TEMP TABLE by_urn AS
 		SELECT q.to_kind, q.to_ref, count(*) AS n, any_value(r._id) AS to_id, any_value(r.kind) AS found_kind
-		FROM (SELECT DISTINCT to_kind, to_ref FROM refs WHERE contains(to_ref, ':') OR contains(to_ref, '/') OR length(to_ref) = 36) q
+		FROM (SELECT DISTINCT to_kind, to_ref FROM refs WHERE match <> 'region_name' AND (contains(to_ref, ':') OR contains(to_ref, '/') OR length(to_ref) = 36)) q
 		JOIN resources r ON r.urn = q.to_ref AND q.to_kind IN (r.kind, '')
 		GROUP BY ALL`,
 	`CREATE OR REPLACE TEMP TABLE by_id AS
@@ -158,13 +161,19 @@ var resolveQueries = []string{
 			count(*) FILTER (r.account = q.account) AS n_account, any_value(r._id) FILTER (r.account = q.account) AS id_account,
 			count(*) AS n_estate, any_value(r._id) AS id_estate
 		FROM refs q JOIN resources r ON r.id = q.to_ref AND r.kind = q.to_kind
-		GROUP BY ALL`,
+		WHERE q.match <> 'region_name' GROUP BY ALL`,
 	`CREATE OR REPLACE TEMP TABLE by_name AS
-		SELECT q.to_kind, q.account, q.region, q.to_ref, count(*) AS n, any_value(r._id) AS to_id
+		SELECT q.to_kind, q.match, q.account, q.region, q.to_ref, count(*) AS n, any_value(r._id) AS to_id
 		FROM refs q JOIN resources r ON r.name = q.to_ref AND r.kind = q.to_kind AND r.account = q.account AND r.region IN (q.region, 'global')
-		WHERE q.match = 'name' GROUP BY ALL`,
+		WHERE q.match = 'name' GROUP BY ALL
+		UNION ALL
+		SELECT q.to_kind, q.match, q.account, q.region, q.to_ref, count(*), any_value(r._id)
+		FROM (SELECT *, split_part(to_ref, '/', 1) AS ref_region, substr(to_ref, strpos(to_ref, '/') + 1) AS ref_name
+			FROM refs WHERE match = 'region_name' AND contains(to_ref, '/')) q
+		JOIN resources r ON r.kind = q.to_kind AND r.account = q.account AND r.region = q.ref_region AND r.name = q.ref_name
+		GROUP BY ALL`,
 	`CREATE OR REPLACE TEMP TABLE resolved AS
-		SELECT q.*, u.found_kind,
+		SELECT q.*, CASE WHEN u.n = 1 THEN u.found_kind END AS found_kind,
 			CASE WHEN u.n = 1 THEN 'urn' WHEN u.n > 1 THEN 'ambiguous'
 				WHEN i.n_region = 1 THEN 'id' WHEN i.n_region > 1 THEN 'ambiguous'
 				WHEN n.n = 1 THEN 'name' WHEN n.n > 1 THEN 'ambiguous'
@@ -177,9 +186,9 @@ var resolveQueries = []string{
 				WHEN i.n_account >= 1 THEN CASE WHEN i.n_account = 1 THEN i.id_account END
 				WHEN i.n_estate = 1 THEN i.id_estate END AS to_id
 		FROM refs q
-		LEFT JOIN by_urn u ON u.to_ref = q.to_ref AND u.to_kind = q.to_kind
+		LEFT JOIN by_urn u ON u.to_ref = q.to_ref AND u.to_kind = q.to_kind AND q.match <> 'region_name'
 		LEFT JOIN by_id i ON i.to_ref = q.to_ref AND i.to_kind = q.to_kind AND i.match = q.match AND i.account = q.account AND i.region = q.region
-		LEFT JOIN by_name n ON n.to_ref = q.to_ref AND n.to_kind = q.to_kind AND n.account = q.account AND n.region = q.region AND q.match = 'name'`,
+		LEFT JOIN by_name n ON n.to_ref = q.to_ref AND n.to_kind = q.to_kind AND n.match = q.match AND n.account = q.account AND n.region = q.region`,
 }
 
 // resolveOld tries the unresolved edges whose reference names a row that this
@@ -196,17 +205,30 @@ func (m *commit) resolveOld(ctx context.Context) error {
 	if err != nil || before == 0 {
 		return err
 	}
+	var stored []stage.StoredEdges
+	for _, k := range m.base.byKey {
+		stored = append(stored, stage.StoredEdges{Kind: k.name, Key: k.key, JSON: k.edges})
+	}
+	declared, err := m.t.Declared(stored)
+	if err != nil {
+		return err
+	}
+	names, goneNames := "", ""
+	if len(declared.ByRegionName) > 0 {
+		kinds := literals(declared.ByRegionName)
+		names = fmt.Sprintf(", CASE WHEN kind IN (%s) THEN region || '/' || name END", kinds)
+		goneNames = fmt.Sprintf(", CASE WHEN kind IN (%s) THEN (doc->>'region') || '/' || (doc->>'name') END", kinds)
+	}
 	queries := []string{
 		fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE keys AS
-			SELECT DISTINCT unnest([id, name, urn]) AS to_ref FROM resources WHERE _sync_id = %s
+			SELECT DISTINCT unnest([id, name, urn%s]) AS to_ref FROM resources WHERE _sync_id = %s
 			UNION
-			SELECT DISTINCT unnest([doc->>'id', doc->>'name', doc->>'urn']) FROM resource_history
-			WHERE valid_to = %s AND _id IN (SELECT _id FROM gone)`, m.syncLiteral(), m.nowLiteral()),
-		`CREATE OR REPLACE TEMP TABLE old AS
-			SELECT e.from_id, e.relation, e.to_kind, e.to_ref, e.resolution, r.account, r.region,
-				coalesce((SELECT max(d.match) FROM decl d WHERE d.from_kind = e.from_kind AND d.relation = e.relation AND d.to_kind = e.to_kind), 'id') AS match
+			SELECT DISTINCT unnest([doc->>'id', doc->>'name', doc->>'urn'%s]) FROM resource_history
+			WHERE valid_to = %s AND _id IN (SELECT _id FROM gone)`, names, m.syncLiteral(), goneNames, m.nowLiteral()),
+		fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE old AS
+			SELECT e.from_id, e.relation, e.to_kind, e.to_ref, e.resolution, r.account, r.region, %s AS match
 			FROM edges e JOIN resources r ON r._id = e.from_id
-			WHERE e.to_id IS NULL AND e.to_ref IN (SELECT to_ref FROM keys)`,
+			WHERE e.to_id IS NULL AND e.to_ref IN (SELECT to_ref FROM keys)`, declared.MatchOf("e", literal)),
 		`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM old`,
 	}
 	queries = append(queries, resolveQueries...)

@@ -84,8 +84,10 @@ func (m *commit) applyEdges(ctx context.Context) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		e := &edgeKind{commit: m, name: name, k: byName[name], files: m.next.of("edges", name)}
-		if e.k != nil {
+		if def := m.next.cat.byName(name); e.k != nil {
 			e.decls = e.k.ks.Edges
+		} else if def != nil {
+			e.decls = def.Edges
 		}
 		if err := e.collect(ctx, r, touched); err != nil {
 			return fmt.Errorf("edges of %s: %w", name, err)
@@ -360,22 +362,14 @@ func (e *edgeKind) changedRows() map[[16]byte]uint8 {
 // collectOpen gathers the references of old edges that have no referent and
 // may find one now.
 func (e *edgeKind) collectOpen(ctx context.Context, r *resolver, touched map[string]bool) error {
-	type open struct {
-		from     [16]byte
-		ref      xxh3.Uint128
-		kind     string
-		relation string
-		mayURN   bool
-	}
-	var opens []open
+	var opens [][16]byte // their rows
 	from := map[[16]byte][2]uint32{}
-	var intern names
-	keep := func(s string) string { return intern.list[intern.number(s)] }
 	err := e.each(ctx, func(o *oldEdge) error {
 		if !e.retried(o, touched) {
 			return nil
 		}
-		opens = append(opens, open{o.from, xxh3.HashString128(o.ref), keep(o.toKind), keep(o.relation), mayBeURN(o.ref)})
+		e.refs = append(e.refs, r.reference(o.toKind, o.ref, "", "", e.matchOf(o)))
+		opens = append(opens, o.from)
 		from[o.from] = [2]uint32{}
 		return nil
 	})
@@ -390,19 +384,32 @@ func (e *edgeKind) collectOpen(ctx context.Context, r *resolver, touched map[str
 	if err != nil {
 		return err
 	}
-	for _, o := range opens {
-		q := reference{ref: o.ref, kind: none, account: from[o.from][0], region: from[o.from][1], mayURN: o.mayURN}
-		if o.kind != "" {
-			q.kind = r.kinds.number(o.kind)
+	for i, id := range opens {
+		q := &e.refs[i]
+		q.account = from[id][0]
+		if !q.regionName {
+			q.region = from[id][1]
 		}
-		for _, d := range e.decls {
-			if d.Relation == o.relation && d.To == o.kind && d.Match == schema.MatchName {
-				q.byName = true
-			}
-		}
-		e.refs = append(e.refs, q)
 	}
 	return nil
+}
+
+// matchOf is how an old edge was declared to match. Where declarations differ
+// in that alone, the one that is not by id counts.
+func (e *edgeKind) matchOf(o *oldEdge) schema.Match {
+	match := schema.MatchID
+	for _, d := range e.decls {
+		if d.Relation != o.relation || d.To != o.toKind {
+			continue
+		}
+		switch d.Match {
+		case schema.MatchRegionName:
+			return d.Match
+		case schema.MatchName:
+			match = d.Match
+		}
+	}
+	return match
 }
 
 // retried says whether an old edge is resolved anew: it has no referent and

@@ -35,12 +35,15 @@ func resolutionNamed(s string) uint8 {
 
 // reference is what an edge refers to and, once resolved, what that is.
 type reference struct {
-	ref     xxh3.Uint128 // of the text
+	ref     xxh3.Uint128 // of the text; where regionName, of the name in it
 	kind    uint32       // the kind it should be of, none for any
 	account uint32
-	region  uint32
+	region  uint32 // the referrer's; where regionName, the one in the text
 	byName  bool
 	mayURN  bool // the text may be a urn
+	// regionName says that it is compared with region and name, and with
+	// nothing else.
+	regionName bool
 
 	resolution uint8
 	found      uint32 // the kind of the referent
@@ -71,12 +74,21 @@ func (m *commit) newResolver() *resolver {
 }
 
 func (r *resolver) reference(to, ref, account, region string, match schema.Match) reference {
-	q := reference{
-		ref: xxh3.HashString128(ref), kind: none, account: r.accounts.number(account), region: r.regions.number(region),
-		byName: match == schema.MatchName, mayURN: mayBeURN(ref),
-	}
+	q := reference{kind: none, account: r.accounts.number(account)}
 	if to != "" {
 		q.kind = r.kinds.number(to)
+	}
+	switch match {
+	case schema.MatchRegionName:
+		q.regionName = true
+		if at, name, ok := strings.Cut(ref, "/"); ok {
+			q.ref, q.region = xxh3.HashString128(name), r.regions.number(at)
+		} else {
+			q.kind = none // it names nothing
+		}
+	default:
+		q.ref, q.region = xxh3.HashString128(ref), r.regions.number(region)
+		q.byName, q.mayURN = match == schema.MatchName, mayBeURN(ref)
 	}
 	return q
 }
@@ -162,14 +174,16 @@ func (r *resolver) resolve(ctx context.Context, refs []reference) error {
 	return nil
 }
 
-// resolveSome looks first where nearly all are found: urns, and ids in the
-// referrer's own account and region. What is left takes the wider steps.
+// resolveSome looks first where nearly all are found: urns, ids in the
+// referrer's own account and region, and names in the region that the
+// reference has. What is left takes the wider steps.
 func (r *resolver) resolveSome(ctx context.Context, refs []reference) error {
-	urns := 0
+	urns, named := 0, false
 	for i := range refs {
 		if refs[i].mayURN {
 			urns++
 		}
+		named = named || refs[i].regionName
 	}
 	t := newMatches(len(refs) + urns)
 	want := r.wanted(refs)
@@ -179,11 +193,14 @@ func (r *resolver) resolveSome(ctx context.Context, refs []reference) error {
 			t.want(keyOf(stepURN, q.ref, q.kind, 0, 0))
 		}
 		if q.kind != none {
-			t.want(keyOf(stepRegion, q.ref, q.kind, q.account, q.region))
+			t.want(keyOf(q.firstStep(), q.ref, q.kind, q.account, q.region))
 		}
 	}
-	err := r.rows(ctx, want, urns > 0, false, func(row *resourceRow) {
+	err := r.rows(ctx, want, urns > 0, named, func(row *resourceRow) {
 		t.count(keyOf(stepRegion, row.id, row.kind, row.account, row.region), &row.uuid, row.kind)
+		if named && row.hasName {
+			t.count(keyOf(stepName, row.name, row.kind, row.account, row.region), &row.uuid, row.kind)
+		}
 		if urns > 0 && row.hasURN {
 			t.count(keyOf(stepURN, row.urn, row.kind, 0, 0), &row.uuid, row.kind)
 			t.count(keyOf(stepURN, row.urn, none, 0, 0), &row.uuid, row.kind)
@@ -199,10 +216,11 @@ func (r *resolver) resolveSome(ctx context.Context, refs []reference) error {
 		if q.mayURN && q.take(t, stepURN, byURN, 0, 0) {
 			continue
 		}
-		if q.kind == none {
-			continue
-		}
-		if !q.take(t, stepRegion, byID, q.account, q.region) {
+		switch {
+		case q.kind == none:
+		case q.regionName:
+			q.take(t, stepName, byName, q.account, q.region)
+		case !q.take(t, stepRegion, byID, q.account, q.region):
 			left = append(left, q)
 		}
 	}
@@ -214,6 +232,14 @@ func (r *resolver) resolveSome(ctx context.Context, refs []reference) error {
 		left = left[n:]
 	}
 	return nil
+}
+
+// firstStep is the first step but for urns.
+func (q *reference) firstStep() int {
+	if q.regionName {
+		return stepName
+	}
+	return stepRegion
 }
 
 // take sets the outcome if the step found anything.
@@ -288,11 +314,11 @@ func (q *reference) takeName(t *matches, global uint32) bool {
 	return true
 }
 
-// wanted are the kinds that references name; one without a kind names all.
+// wanted are the kinds that references name; a urn without a kind names all.
 func (r *resolver) wanted(refs []reference) map[uint32]bool {
 	want := map[uint32]bool{}
 	for i := range refs {
-		if refs[i].kind == none {
+		if refs[i].kind == none && refs[i].mayURN {
 			return nil
 		}
 		want[refs[i].kind] = true

@@ -106,7 +106,7 @@ const mayBeURN = "(position(':' IN %[1]s) > 0 OR position('/' IN %[1]s) > 0 OR l
 func (m *commit) resolveNew(ctx context.Context, from string) error {
 	open, err := m.affected(ctx, fmt.Sprintf(`WITH hit AS MATERIALIZED (
 			SELECT n.*, r._id AS to_id FROM %s n LEFT JOIN resources r
-			ON r.kind = n.to_kind AND r.account = n.account AND r.region = n.region AND r.id = n.to_ref AND NOT %s
+			ON r.kind = n.to_kind AND r.account = n.account AND r.region = n.region AND r.id = n.to_ref AND NOT (n.match = 'region_name' OR %s)
 		), resolved AS (
 			INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
 			SELECT from_id, from_kind, relation, to_kind, to_ref, to_id, 'id', on_delete, _scope FROM hit WHERE to_id IS NOT NULL
@@ -148,10 +148,11 @@ func (m *commit) resolve(ctx context.Context, refs int64) error {
 
 // resolveQuery finds for each reference what it refers to, by unique match
 // only, the narrowest first. The first step that finds anything decides; if it
-// finds several, none is taken.
+// finds several, none is taken. A reference by region and name takes no other
+// step.
 const resolveQuery = `WITH by_urn AS MATERIALIZED (
 		SELECT q.to_kind, q.to_ref, count(*) AS n, (array_agg(r._id))[1] AS to_id, min(r.kind) AS found_kind
-		FROM (SELECT DISTINCT to_kind, to_ref FROM _refs WHERE %s) q
+		FROM (SELECT DISTINCT to_kind, to_ref FROM _refs WHERE match <> 'region_name' AND %s) q
 		JOIN resources r ON r.urn = q.to_ref AND (r.kind = q.to_kind OR q.to_kind = '')
 		GROUP BY 1, 2
 	), by_id AS MATERIALIZED (
@@ -161,14 +162,19 @@ const resolveQuery = `WITH by_urn AS MATERIALIZED (
 			count(*) FILTER (WHERE r.account = q.account) AS n_account, (array_agg(r._id) FILTER (WHERE r.account = q.account))[1] AS id_account,
 			count(*) AS n_estate, (array_agg(r._id))[1] AS id_estate
 		FROM _refs q JOIN resources r ON r.id = q.to_ref AND r.kind = q.to_kind
-		GROUP BY 1, 2, 3, 4, 5
+		WHERE q.match <> 'region_name' GROUP BY 1, 2, 3, 4, 5
 	), by_name AS MATERIALIZED (
-		SELECT q.to_kind, q.account, q.region, q.to_ref, count(*) AS n, (array_agg(r._id))[1] AS to_id
+		SELECT q.to_kind, q.match, q.account, q.region, q.to_ref, count(*) AS n, (array_agg(r._id))[1] AS to_id
 		FROM _refs q JOIN resources r ON r.name COLLATE "C" = q.to_ref AND r.kind = q.to_kind AND r.account = q.account AND r.region IN (q.region, 'global')
-		WHERE q.match = 'name' GROUP BY 1, 2, 3, 4
+		WHERE q.match = 'name' GROUP BY 1, 2, 3, 4, 5
+		UNION ALL
+		SELECT q.to_kind, q.match, q.account, q.region, q.to_ref, count(*), (array_agg(r._id))[1]
+		FROM _refs q JOIN resources r ON r.name COLLATE "C" = substr(q.to_ref, position('/' IN q.to_ref) + 1)
+			AND r.region = split_part(q.to_ref, '/', 1) AND r.kind = q.to_kind AND r.account = q.account
+		WHERE q.match = 'region_name' AND position('/' IN q.to_ref) > 0 GROUP BY 1, 2, 3, 4, 5
 	)
 	INSERT INTO _resolved (to_kind, match, account, region, to_ref, found_kind, resolution, to_id)
-	SELECT q.to_kind, q.match, q.account, q.region, q.to_ref, u.found_kind,
+	SELECT q.to_kind, q.match, q.account, q.region, q.to_ref, CASE WHEN u.n = 1 THEN u.found_kind END,
 		CASE WHEN u.n = 1 THEN 'urn' WHEN u.n > 1 THEN 'ambiguous'
 			WHEN i.n_region = 1 THEN 'id' WHEN i.n_region > 1 THEN 'ambiguous'
 			WHEN n.n = 1 THEN 'name' WHEN n.n > 1 THEN 'ambiguous'
@@ -181,9 +187,9 @@ const resolveQuery = `WITH by_urn AS MATERIALIZED (
 			WHEN i.n_account >= 1 THEN CASE WHEN i.n_account = 1 THEN i.id_account END
 			WHEN i.n_estate = 1 THEN i.id_estate END
 	FROM _refs q
-	LEFT JOIN by_urn u ON u.to_ref = q.to_ref AND u.to_kind = q.to_kind
+	LEFT JOIN by_urn u ON u.to_ref = q.to_ref AND u.to_kind = q.to_kind AND q.match <> 'region_name'
 	LEFT JOIN by_id i ON i.to_ref = q.to_ref AND i.to_kind = q.to_kind AND i.match = q.match AND i.account = q.account AND i.region = q.region
-	LEFT JOIN by_name n ON n.to_ref = q.to_ref AND n.to_kind = q.to_kind AND n.account = q.account AND n.region = q.region AND q.match = 'name'`
+	LEFT JOIN by_name n ON n.to_ref = q.to_ref AND n.to_kind = q.to_kind AND n.match = q.match AND n.account = q.account AND n.region = q.region`
 
 // resolveOld tries the unresolved edges of before whose reference names a row
 // that this sync added, changed or ended.
@@ -204,16 +210,28 @@ func (m *commit) resolveOld(ctx context.Context) error {
 			whole = append(whole, k.Name)
 		}
 	}
+	var stored []stage.StoredEdges
+	for _, k := range m.base.byKey {
+		stored = append(stored, stage.StoredEdges{Kind: k.name, Key: k.key, JSON: k.edges})
+	}
+	declared, err := m.t.Declared(stored)
+	if err != nil {
+		return err
+	}
+	names := ""
+	if len(declared.ByRegionName) > 0 {
+		names = fmt.Sprintf(`, CASE WHEN kind = ANY (%s) THEN region COLLATE "C" || '/' || name COLLATE "C" END`, literals(declared.ByRegionName))
+	}
 	old, err := m.affected(ctx, fmt.Sprintf(`WITH touched AS (
-			SELECT r.id, r.name, r.urn FROM resources r JOIN _choice c ON c._id = r._id WHERE c.action IN ('n', 'c')
-			UNION ALL SELECT id, name, urn FROM resources WHERE kind = ANY (%s)
-			UNION ALL SELECT h.doc->>'id', h.doc->>'name', h.doc->>'urn' FROM resource_history h JOIN _gone g ON g._id = h._id WHERE h.valid_to = %s
-		), keys AS MATERIALIZED (SELECT DISTINCT k COLLATE "C" AS to_ref FROM touched, unnest(ARRAY[id COLLATE "C", name COLLATE "C", urn COLLATE "C"]) k)
+			SELECT r.id, r.name, r.urn, r.kind, r.region FROM resources r JOIN _choice c ON c._id = r._id WHERE c.action IN ('n', 'c')
+			UNION ALL SELECT id, name, urn, kind, region FROM resources WHERE kind = ANY (%s)
+			UNION ALL SELECT h.doc->>'id', h.doc->>'name', h.doc->>'urn', h.kind, h.doc->>'region' FROM resource_history h JOIN _gone g ON g._id = h._id WHERE h.valid_to = %s
+		), keys AS MATERIALIZED (SELECT DISTINCT k COLLATE "C" AS to_ref FROM touched, unnest(ARRAY[id COLLATE "C", name COLLATE "C", urn COLLATE "C"%s]) k)
 		INSERT INTO _old_edges
-		SELECT e.from_id, e.relation, e.to_kind, e.to_ref, e.resolution,
-			coalesce((SELECT max(d.match) FROM _declarations d WHERE d.from_kind = e.from_kind AND d.relation = e.relation AND d.to_kind = e.to_kind), 'id'), r.account, r.region
+		SELECT e.from_id, e.relation, e.to_kind, e.to_ref, e.resolution, %s, r.account, r.region
 		FROM edges e JOIN resources r ON r._id = e.from_id
-		WHERE e.to_id IS NULL AND left(e.to_ref, 500) IN (SELECT left(to_ref, 500) FROM keys) AND e.to_ref IN (SELECT to_ref FROM keys)`, literals(whole), m.nowLiteral()))
+		WHERE e.to_id IS NULL AND left(e.to_ref, 500) IN (SELECT left(to_ref, 500) FROM keys) AND e.to_ref IN (SELECT to_ref FROM keys)`,
+		literals(whole), m.nowLiteral(), names, declared.MatchOf("e", literal)))
 	if err != nil || old == 0 {
 		return err
 	}
