@@ -241,7 +241,9 @@ type Edge struct {
 	// Relation names the reference: in, uses, assumes, targets, ...; default
 	// is uses, or in for a reference to the parent.
 	Relation string `yaml:"relation,omitempty"`
-	// Match is id (default; urns are recognised) or name.
+	// Match is id (default; urns are recognised), name, or region_name: the
+	// reference is region/name, in Kubernetes namespace/name, with global for
+	// the region of what has none.
 	Match string `yaml:"match,omitempty"`
 	// OnDelete says what becomes of this resource when the other is deleted:
 	// block (default: the other cannot be deleted), cascade, detach, none.

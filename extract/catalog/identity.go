@@ -256,8 +256,17 @@ func (k *kindCompiler) edges() {
 			k.failf(at("relation"), "relation %q: lower case letters and _ only", rel)
 		}
 		m := schema.Match(cmp.Or(e.Match, "id"))
-		if m != schema.MatchID && m != schema.MatchName {
-			k.failf(at("match"), "match: %q is neither id nor name", e.Match)
+		switch {
+		case !slices.Contains([]schema.Match{schema.MatchID, schema.MatchName, schema.MatchRegionName}, m):
+			k.failf(at("match"), "match: %q is neither id, name nor region_name", e.Match)
+		case m == schema.MatchRegionName && to == "":
+			k.failf(at("match"), "match: region_name wants the kind that has the name, not \"*\"")
+		}
+		// An edge that is stored does not tell how it matches, its declaration does.
+		if slices.ContainsFunc(k.entry.Kind.Edges, func(o schema.Edge) bool {
+			return o.To == to && o.Relation == rel && o.Match != m && (o.Match == schema.MatchRegionName || m == schema.MatchRegionName)
+		}) {
+			k.failf(at("match"), "match: another edge to %s has the relation %s and matches otherwise: give one of them a relation of its own", e.To, rel)
 		}
 		od := schema.OnDelete(cmp.Or(e.OnDelete, "block"))
 		if !slices.Contains([]schema.OnDelete{schema.Block, schema.Cascade, schema.Detach, schema.None}, od) {

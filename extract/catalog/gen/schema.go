@@ -28,7 +28,7 @@ func values() map[string][]string {
 		"File.cloud": names, "File.scope": kindScopes, "Kind.scope": kindScopes, "Limit.per": scope,
 		"Kind.key_scope": {"global", "account", "region"},
 		"Kind.times":     times, "Kind.types": types,
-		"Edge.match": {string(schema.MatchID), string(schema.MatchName)},
+		"Edge.match": {string(schema.MatchID), string(schema.MatchName), string(schema.MatchRegionName)},
 		"Edge.on_delete": {
 			string(schema.Block), string(schema.Cascade), string(schema.Detach), string(schema.None),
 		},
