@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 
@@ -47,8 +48,9 @@ type Doc struct {
 
 // scopeRun are rows of one scope: all from first to the next run.
 type scopeRun struct {
-	first int
-	id    string
+	first  int
+	id     string
+	region string // of a located row
 }
 
 // Builder collects rows until Flush. It is for one goroutine at a time and is
@@ -61,7 +63,8 @@ type Builder struct {
 	rows   int
 
 	scopes      []scopeRun // of the rows, in order
-	ids, hashes []byte     // 16 bytes a row
+	located     map[string]int64
+	ids, hashes []byte // 16 bytes a row
 	edgeFrom    []int32
 	edgeDecl    []int32
 	edgeText    []byte
@@ -103,9 +106,33 @@ func (b *Builder) Begin(o Origin) {
 	if n := len(b.scopes); n > 0 && b.scopes[n-1].first == b.rows {
 		b.scopes = b.scopes[:n-1]
 	}
-	b.scopes = append(b.scopes, scopeRun{b.rows, o.Scope.ID()})
+	b.scopes = append(b.scopes, scopeRun{b.rows, o.Scope.ID(), o.Scope.Region})
 	b.origin = o
 	b.from(&b.origin)
+	b.located = nil
+}
+
+// Located returns how many rows there were since Begin of each region, for a
+// kind whose rows are Spec.Located.
+func (b *Builder) Located() map[string]int64 { return b.located }
+
+// locate makes the open row one of its region's scope.
+func (b *Builder) locate() {
+	last := &b.scopes[len(b.scopes)-1]
+	if last.region != string(b.owner.region) {
+		s := b.origin.Scope
+		s.Region = string(b.owner.region)
+		run := scopeRun{b.rows, s.ID(), s.Region}
+		if last.first == b.rows {
+			*last = run
+		} else {
+			b.scopes = append(b.scopes, run)
+		}
+	}
+	if b.located == nil {
+		b.located = map[string]int64{}
+	}
+	b.located[string(b.owner.region)]++
 }
 
 // Page appends the rows of a page of the list call, all or none: a body that
@@ -120,12 +147,13 @@ func (b *Builder) Page(body []byte, h http.Header) (tokens []string, rows int, e
 	if err := b.room(len(body)); err != nil {
 		return nil, 0, err
 	}
-	m := b.mark()
+	m, located := b.mark(), maps.Clone(b.located)
 	b.manual = false
 	b.arena, b.upArena = b.arena[:0], b.upArena[:0]
 	b.readHeaders(0, h)
 	if err := b.read(0, body, &p.sources[0].full); err != nil {
 		b.rollback(m)
+		b.located = located
 		return nil, 0, err
 	}
 	b.commit()
@@ -230,6 +258,9 @@ func (b *Builder) mark() builderMark { return builderMark{b.rows, len(b.edgeDecl
 // rollback drops all rows since the mark.
 func (b *Builder) rollback(m builderMark) {
 	b.rows = m.rows
+	for n := len(b.scopes); n > 1 && b.scopes[n-1].first > b.rows; n-- {
+		b.scopes = b.scopes[:n-1]
+	}
 	b.truncate(m.edges)
 	b.problems.open = b.problems.open[:0]
 	clear(b.drift)
@@ -305,7 +336,7 @@ func (b *Builder) Flush() *schema.Batch {
 	}
 	b.rows = 0
 	b.truncate(0)
-	b.scopes = append(b.scopes[:0], scopeRun{0, b.origin.Scope.ID()})
+	b.scopes = append(b.scopes[:0], scopeRun{0, b.origin.Scope.ID(), b.origin.Scope.Region})
 	return out
 }
 

@@ -56,7 +56,7 @@ func (c *compiler) expr(e Expr, split bool) (expr, error) {
 	}
 	x := expr{tag: e.Tag, parent: e.Parent, variable: e.Var, transforms: e.Transforms}
 	for _, t := range e.Transforms {
-		if err := t.check(); err != nil {
+		if err := t.Check(); err != nil {
 			return x, err
 		}
 	}

@@ -102,6 +102,9 @@ func (b *Builder) endRow() {
 		b.cols[i].close(b.rows)
 	}
 	b.forgetOpen()
+	if b.plan.spec.Located {
+		b.locate()
+	}
 	b.rows++
 }
 

@@ -27,6 +27,13 @@ type Spec struct {
 	// (URN, Name) or the scope's own (Account, Region). A template of which
 	// an expression has no value gives NULL, or the scope's own.
 	URN, Name, Account, Region Template
+	// Located rows are of many scopes: each is of the scope whose region is
+	// the row's own. Builder.Located says how many there are of each.
+	Located bool
+	// Names, if any, says what name stands for another: Google's project ids
+	// for project numbers. It is safe for concurrent use; FullName and Project
+	// ask it.
+	Names func(name string) (string, bool)
 	// CreatedAt and UpdatedAt, nil if the vendor does not say.
 	CreatedAt, UpdatedAt *TimeExpr
 	// Tags, nil where the kind cannot be tagged or nobody can tell.
@@ -118,6 +125,8 @@ type TransformOp uint8
 
 // The transforms. One that does not apply (no such separator, no JSON)
 // yields its input, but for ARNPart, StartsWith and Contains, which yield nothing.
+// FullName, Location and Project are about the names of Google's resources:
+// https://cloud.google.com/iam/docs/full-resource-names.
 const (
 	AfterLast   TransformOp = iota + 1 // what stands after the last Arg
 	BeforeFirst                        // what stands before the first Arg
@@ -131,6 +140,9 @@ const (
 	StartsWith                         // the value if it begins with Arg, else nothing
 	Contains                           // the value if Arg is in it, else nothing
 	BeforeLast                         // what stands before the last Arg
+	FullName                           // the full resource name of a self link or a relative name; Arg is its service
+	Location                           // the zone, region or location in a resource name; global where it has none
+	Project                            // the project in a resource name, or of a number
 )
 
 // Template is text with expressions in it; empty if len is 0.

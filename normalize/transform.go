@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-func (t Transform) check() error {
+// Check says what is wrong with a transform.
+func (t Transform) Check() error {
 	switch t.Op {
 	case AfterLast, BeforeFirst, BeforeLast, Split:
 		if t.Arg == "" {
@@ -17,7 +18,9 @@ func (t Transform) check() error {
 		default:
 			return fmt.Errorf("an ARN has no part %q", t.Arg)
 		}
-	case StripPrefix, URLDecode, ParseJSON, First, Lower, StartsWith, Contains:
+	case FullName:
+		return checkFullName(t.Arg)
+	case StripPrefix, URLDecode, ParseJSON, First, Lower, StartsWith, Contains, Location, Project:
 	default:
 		return fmt.Errorf("no transform %d", t.Op)
 	}
@@ -80,6 +83,15 @@ func (w *walker) change(v value, t *Transform) (value, bool) {
 		return v, bytes.Contains(v.b, []byte(t.Arg))
 	case ARNPart:
 		v.b = arnPart(v.b, t.Arg)
+		return v, len(v.b) > 0
+	case FullName:
+		v.b = w.fullName(v.b, t.Arg)
+		return v, len(v.b) > 0
+	case Location:
+		v.b = location(v.b)
+		return v, len(v.b) > 0
+	case Project:
+		v.b = w.project(v.b)
 		return v, len(v.b) > 0
 	case URLDecode:
 		v.b = w.urlDecode(v.b)

@@ -93,6 +93,10 @@ type ListCall struct {
 	Inputs []*Input
 	// Pager is nil where one call returns everything.
 	Pager *Pager
+	// Partial is where the answers say what they lack, nil for nowhere.
+	Partial *Partial
+	// Recurse lists again for each item, nil for not.
+	Recurse *Recursion
 	// Headers are sent with the request.
 	Headers map[string]string
 	// Limit is the request rate to begin with, zero for the default.
@@ -113,6 +117,14 @@ type ListCall struct {
 	Parent   *Entry
 	// When are the conditions on the captures of the parent's item.
 	When []Condition
+}
+
+// Recursion lists again with a value of each item: the one at Capture of
+// Entry's item goes into the input's Member.
+type Recursion struct {
+	Member  string
+	Entry   *Entry
+	Capture int
 }
 
 // DetailCall is a further call for an item, or for a batch of items.

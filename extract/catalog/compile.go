@@ -302,6 +302,20 @@ func (k *kindCompiler) list() bool {
 	}
 	l.Pager = pager
 	k.pageTokens(c, pager)
+	if (pager == nil || pager.untaken) && k.vendor.SayUnpaged && (r.Page == nil || r.Page.None == "") {
+		k.failf([]any{"list"}, "%s knows no paging: say page: {none: why one call returns everything}", op.Name)
+	}
+	var harmless map[string]string
+	if r.Page != nil {
+		harmless = r.Page.Harmless
+	}
+	l.Partial, errs = k.vendor.Partiality.partialOf(op.Output, items, harmless)
+	for _, err := range errs {
+		k.fail(err, "page")
+	}
+	if l.Partial != nil && l.Partial.Scopes != "" && !r.Located {
+		k.failf([]any{"items"}, "%s answers by location, each whole or not: say located: true, and region", op.Name)
+	}
 	variants := r.Inputs
 	if len(variants) == 0 {
 		variants = []map[string]any{nil}
@@ -402,6 +416,31 @@ func (k *kindCompiler) required(op *api.Operation, values map[string]any, path .
 		if _, ok := values[name]; !ok {
 			k.failf(path, "%s requires the input member %s", op.Name, name)
 		}
+	}
+}
+
+// recurse compiles how the list is asked again for what it found.
+func (k *kindCompiler) recurse() {
+	if len(k.raw.Recurse) == 0 {
+		return
+	}
+	if len(k.raw.Recurse) > 1 || len(k.entry.List.Inputs) > 1 {
+		k.failf([]any{"recurse"}, "recurse takes one member of the input, and one input")
+		return
+	}
+	for member, path := range k.raw.Recurse {
+		v, err := k.itemValue(path)
+		if err == nil && scalarType(v.shape) != schema.Text {
+			err = fmt.Errorf("%s is a %s, not a text", path, v.shape.Type)
+		}
+		if m := k.calls[0].op.Input.Member(member); err == nil && (m == nil || m.Shape.Type != "string") {
+			err = fmt.Errorf("%s has no text %q in its input%s", k.calls[0].op.Name, member, didYouMean(member, memberNames(k.calls[0].op.Input)))
+		}
+		if err != nil {
+			k.fail(fmt.Errorf("recurse: %w", err), "recurse", member)
+			return
+		}
+		k.entry.List.Recurse = &Recursion{Member: member, Entry: k.entry, Capture: k.capture(v)}
 	}
 }
 

@@ -148,8 +148,20 @@ func parsePath(s string) (normalize.Path, error) {
 		return nil, nil
 	}
 	var path normalize.Path
-	for _, part := range strings.Split(s, ".") {
+	for _, part := range splitPath(s) {
 		name := part
+		if rest, ok := strings.CutPrefix(part, `"`); ok {
+			quoted, suffix, closed := strings.Cut(rest, `"`)
+			if !closed || quoted == "" {
+				return nil, fmt.Errorf("path %q: a quoted member is \"name\"", s)
+			}
+			steps, err := pathSteps(s, quoted, suffix)
+			if err != nil {
+				return nil, err
+			}
+			path = append(path, steps...)
+			continue
+		}
 		if i := strings.IndexAny(part, "[{"); i >= 0 {
 			name = part[:i]
 		}
@@ -160,25 +172,51 @@ func parsePath(s string) (normalize.Path, error) {
 		if strings.ContainsAny(name, " |(){}[]^\"") {
 			return nil, fmt.Errorf("path %q: %q is no member name", s, name)
 		}
-		step := normalize.Step{Member: name}
-		first := true
-		for suffix != "" || first {
-			switch {
-			case suffix == "":
-			case strings.HasPrefix(suffix, "[]"):
-				step.Each, suffix = true, suffix[2:]
-			case strings.HasPrefix(suffix, "{}"):
-				step.Values, suffix = true, suffix[2:]
-			case strings.HasPrefix(suffix, "{key}"):
-				step.Keys, suffix = true, suffix[5:]
-			default:
-				return nil, fmt.Errorf("path %q: %q is neither [], {} nor {key}", s, suffix)
-			}
-			path = append(path, step)
-			step, first = normalize.Step{}, false
+		steps, err := pathSteps(s, name, suffix)
+		if err != nil {
+			return nil, err
 		}
+		path = append(path, steps...)
 	}
 	return path, nil
+}
+
+// pathSteps are the steps to a member and what its suffix leads to.
+func pathSteps(path, name, suffix string) ([]normalize.Step, error) {
+	var out []normalize.Step
+	step := normalize.Step{Member: name}
+	for first := true; suffix != "" || first; first = false {
+		switch {
+		case suffix == "":
+		case strings.HasPrefix(suffix, "[]"):
+			step.Each, suffix = true, suffix[2:]
+		case strings.HasPrefix(suffix, "{}"):
+			step.Values, suffix = true, suffix[2:]
+		case strings.HasPrefix(suffix, "{key}"):
+			step.Keys, suffix = true, suffix[5:]
+		default:
+			return nil, fmt.Errorf("path %q: %q is neither [], {} nor {key}", path, suffix)
+		}
+		out = append(out, step)
+		step = normalize.Step{}
+	}
+	return out, nil
+}
+
+// splitPath splits at dots outside of quotes.
+func splitPath(s string) []string {
+	var out []string
+	from, quoted := 0, false
+	for i := range len(s) {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == '.' && !quoted:
+			out = append(out, s[from:i])
+			from = i + 1
+		}
+	}
+	return append(out, s[from:])
 }
 
 // pathText writes a path as the catalogue does.
@@ -191,7 +229,11 @@ func pathText(p normalize.Path) string {
 		if i > 0 && s.Member != "" {
 			b.WriteByte('.')
 		}
-		b.WriteString(s.Member)
+		if strings.ContainsAny(s.Member, ".|(){}[]^ ") {
+			b.WriteString(quote(s.Member))
+		} else {
+			b.WriteString(s.Member)
+		}
 		switch {
 		case s.Each:
 			b.WriteString("[]")
@@ -211,6 +253,7 @@ var (
 		"strip_prefix": normalize.StripPrefix, "arn_part": normalize.ARNPart,
 		"urldecode": normalize.URLDecode, "json": normalize.ParseJSON, "first": normalize.First,
 		"split": normalize.Split, "lower": normalize.Lower,
+		"full_name": normalize.FullName, "location": normalize.Location, "project": normalize.Project,
 	}
 	transformNames = sortedKeys(transformOps)
 	arnParts       = []string{"partition", "service", "region", "account", "resource", "id"}
@@ -237,6 +280,10 @@ func parseTransform(s string) (normalize.Transform, error) {
 	case normalize.ARNPart:
 		if !slices.Contains(arnParts, arg) {
 			return normalize.Transform{}, fmt.Errorf("arn_part(%s): the parts of an ARN are %s", arg, strings.Join(arnParts, ", "))
+		}
+	case normalize.FullName:
+		if err := (normalize.Transform{Op: op, Arg: arg}).Check(); err != nil {
+			return normalize.Transform{}, err
 		}
 	case normalize.ParseJSON:
 	default:

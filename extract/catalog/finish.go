@@ -215,10 +215,14 @@ func (k *kindCompiler) finish() {
 	if k.parent != nil {
 		parent = k.parent.entry.Kind.Definition
 	}
-	k.entry.Kind.Definition = schema.HashDefinition([]any{
+	definition := []any{
 		r.file.Service, r.scope(), r.regions(), r.List, r.Input, r.Inputs, page, r.Items, r.Only,
 		r.ForEach, parent, r.When, r.AbsentOn, r.GoneOn, r.ID, k.entry.Kind.KeyScope,
-	})
+	}
+	if r.Located || r.Recurse != nil {
+		definition = append(definition, r.Located, r.Recurse)
+	}
+	k.entry.Kind.Definition = schema.HashDefinition(definition)
 }
 
 // doc describes the kind in one line.
@@ -252,7 +256,10 @@ func (s *serviceCompiler) group() {
 				tokens = append(tokens, pathText(p))
 			}
 		}
-		key := canonical([]any{l.Cloud, l.Service, l.Op, inputs, tokens, l.Scope, l.Regions, l.Headers, l.Limit, l.AbsentOn, l.GoneOn, l.NotApplicable, k.raw.ForEach, k.raw.When})
+		key := canonical([]any{l.Cloud, l.Service, l.Op, inputs, tokens, l.Scope, l.Regions, l.Headers, l.Limit, l.AbsentOn, l.GoneOn, l.NotApplicable, k.raw.ForEach, k.raw.When, l.Partial, k.raw.Recurse})
+		if l.Recurse != nil {
+			key += k.raw.name // asked for what is found of this kind
+		}
 		g, ok := byKey[key]
 		if !ok {
 			g = l

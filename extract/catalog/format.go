@@ -13,7 +13,11 @@ package catalog
 // "QueueUrl | after_last(/)". The transforms: after_last(x), before_first(x),
 // before_last(x), strip_prefix(x), arn_part(partition|service|region|account|resource|id),
 // urldecode, json, json(key), first, split(x), lower, starts_with(x) and
-// contains(x) (only the values that do). A *template* is text
+// contains(x) (only the values that do). Of the names of Google's resources,
+// full_name(service) makes the full resource name of a self link or a relative
+// name, and full_name(service, zones/{region}/disks) that of a bare name, too;
+// location is the zone, region or location in a name, or global; project is
+// its project, or that of a project number. A *template* is text
 // with expressions in braces: "{item.X | transform}", "{parent.X}" (a value of
 // the parent's item), "{account}", "{region}", "{partition}" and, in a batch,
 // "{keys}" (the list of the batch's keys). A value that is just one
@@ -93,6 +97,13 @@ type Kind struct {
 	Page *Page `yaml:"page,omitempty"`
 	// Items is the path from the output to the items: Reservations[].Instances[].
 	Items string `yaml:"items"`
+	// Located says that one call answers for many locations: each row is in the
+	// scope of its own region, which Region tells, and each location is complete
+	// or not by itself.
+	Located bool `yaml:"located,omitempty"`
+	// Recurse lists again for what was found, as folders are in folders: the
+	// input member that takes it, and the path in the item.
+	Recurse map[string]string `yaml:"recurse,omitempty"`
 	// Only keeps items with one of these values: path -> values.
 	Only map[string][]string `yaml:"only,omitempty"`
 	// NotApplicable adds to the service's.
@@ -181,6 +192,9 @@ type Page struct {
 	Token map[string]string `yaml:"token,omitempty"`
 	// More is the output path of a boolean that says that there is more.
 	More string `yaml:"more,omitempty"`
+	// Harmless are members of the output that look like they say that the
+	// answer is not whole and do not: member -> why.
+	Harmless map[string]string `yaml:"harmless,omitempty"`
 	// Limit is the input member for the page size, Size its value.
 	Limit string `yaml:"limit,omitempty"`
 	Size  int    `yaml:"size,omitempty"`

@@ -45,6 +45,13 @@ func (k *kindCompiler) identity() {
 	}
 	spec.Account = k.template("account", r.Account, id, true)
 	spec.Region = k.template("region", r.Region, id, true)
+	if spec.Located = r.Located; r.Located && r.Region == "" {
+		k.failf([]any{"located"}, "located rows are of the scope of their region: say region")
+	}
+	if r.Located && k.parent != nil {
+		k.failf([]any{"located"}, "located is for one call over many locations: the kind is listed for each of another")
+	}
+	k.recurse()
 	spec.CreatedAt = k.time("created_at", r.CreatedAt)
 	spec.UpdatedAt = k.time("updated_at", r.UpdatedAt)
 	scope := k.keyScope()

@@ -20,6 +20,9 @@ type Pager struct {
 
 	outputs []normalize.Path
 	more    normalize.Path
+	// untaken says that the output has a token that the input does not take:
+	// an answer with one is cut.
+	untaken bool
 	shapes  []*api.Shape
 }
 
@@ -38,6 +41,12 @@ func (p *Pager) Paths() []normalize.Path {
 func (p *Pager) Next(input map[string]any, tokens []string) (bool, error) {
 	if len(tokens) != len(p.Paths()) {
 		return false, fmt.Errorf("page has %d tokens, not %d", len(tokens), len(p.Paths()))
+	}
+	if p.untaken {
+		if tokens[0] != "" {
+			return false, fmt.Errorf("the answer is cut: it has a token (%s) that the call does not take", pathText(p.outputs[0]))
+		}
+		return false, nil
 	}
 	n := len(p.InputTokens)
 	some := false
@@ -96,6 +105,7 @@ func setToken(input map[string]any, path string, v any, remove bool) bool {
 
 var (
 	tokenName = regexp.MustCompile(`(?i)^(next|pagination|page|continuation|nextpage|nextcontinuation|start|starting)_?(token|marker)$|^(marker|nextmarker|cursor|nextcursor|position|nextkey|nexttoken|lastevaluated\w+|exclusivestart\w+|paginationtoken|nextpageid)$`)
+	nextToken = regexp.MustCompile(`(?i)(^|\.)next_?(page)?_?token$`)
 	limitName = regexp.MustCompile(`(?i)^(maxresults|maxitems|limit|pagesize|maxrecords|maxkeys|itemsperpage|maxresultsperpage)$`)
 )
 
@@ -145,6 +155,11 @@ func pagerOf(op *api.Operation, page *Page, list bool) (p *Pager, limit string, 
 		if page.None == "" {
 			if i, o := tokenMember(op.Input), tokenPath(op.Output); i != "" && o != "" {
 				errs = append(errs, fmt.Errorf("%s takes %s and returns %s but nothing pages it: say page: {token: {%s: %s}}, or page: {none: why}", op.Name, i, o, i, o))
+			}
+		}
+		if o := tokenPath(op.Output); list && nextToken.MatchString(o) && tokenMember(op.Input) == "" {
+			if path, err := parsePath(o); err == nil {
+				return &Pager{outputs: []normalize.Path{path}, untaken: true}, limit, size, errs
 			}
 		}
 		return nil, limit, size, errs

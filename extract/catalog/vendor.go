@@ -57,6 +57,8 @@ type Vendor struct {
 	// SayUnpaged wants a reason in page: {none: why} for every list that the
 	// description knows no paging of.
 	SayUnpaged bool
+	// Partiality, if any, finds where lists say that their answer is not whole.
+	Partiality *Partiality
 	// Defaults, if any, fills in fields of a kind that the catalogue says
 	// nothing about.
 	Defaults func(service, name string, k *Kind)

@@ -48,6 +48,7 @@ func NewSource(c SourceConfig) (*Source, error) {
 	s := &Source{c: c, ids: map[string]string{}}
 	r, err := reading.New(reading.Config{
 		Catalogue: c.Catalogue, Entries: c.Entries, Lookup: gcpapi.Lookup, Limiter: c.Limiter, ScopeTimeout: c.ScopeTimeout,
+		Names: s.Name,
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/dewpoint-data/dewpoint/extract"
@@ -62,10 +63,64 @@ func (t *task) state(ctx context.Context, l *catalog.ListCall, e Failure) schema
 	return s
 }
 
+// everywhere is the region of a scope that stands for all locations.
+const everywhere = "*"
+
+// locations are the outcomes of a located kind: one for each location that the
+// answers or the place name. Where all of the list failed, that stands for all
+// locations, too.
+func (t *task) locations(ctx context.Context, l *catalog.ListCall, e *catalog.Entry, n *count, whole schema.ScopeResult) []schema.ScopeResult {
+	names := map[string]bool{}
+	for location := range n.located[e] {
+		names[location] = true
+	}
+	if whole.State == schema.Complete {
+		for location := range n.lacks.seen {
+			names[location] = true
+		}
+		for location := range n.lacks.missing {
+			names[location] = true
+		}
+		if t.at.Locations != nil {
+			for _, location := range t.at.Locations(ctx, t.s.calls[callKey{l.Service, l.Op}].service) {
+				names[location] = true
+			}
+		}
+	}
+	var out []schema.ScopeResult
+	for _, location := range slices.Sorted(maps.Keys(names)) {
+		r := whole
+		if k, ok := n.lacks.of(location); ok && whole.State == schema.Complete {
+			r = lacking(whole, k)
+		}
+		r.Scope = t.scope(e, "")
+		r.Scope.Region, r.Rows = location, n.located[e][location]
+		whole.Calls = 0 // counted once
+		out = append(out, r)
+	}
+	if whole.State != schema.Complete || n.lacks.all != nil || len(out) == 0 {
+		r := whole
+		if n.lacks.all != nil && whole.State == schema.Complete {
+			r = lacking(whole, *n.lacks.all)
+		}
+		r.Scope = t.scope(e, "")
+		r.Scope.Region = everywhere
+		out = append(out, r)
+	}
+	return out
+}
+
+// lacking is the outcome of a scope of which the answers say that they are not
+// whole.
+func lacking(r schema.ScopeResult, k lack) schema.ScopeResult {
+	r.State, r.Code, r.Error = schema.Unreachable, k.code, k.text
+	return r
+}
+
 // Everything is the outcome of all scopes of an account that cannot be read.
 func Everything(cloud, account string, err error) schema.ScopeResult {
 	r := schema.ScopeResult{
-		Scope: schema.Scope{Cloud: cloud, Account: account, Region: "*", Kind: "*"},
+		Scope: schema.Scope{Cloud: cloud, Account: account, Region: everywhere, Kind: "*"},
 		State: schema.Failed, Error: err.Error(),
 	}
 	var e Failure

@@ -22,6 +22,9 @@ type Config struct {
 	Lookup func(service string) (*api.Service, error)
 	// Limiter is told the rates that the catalogue declares; nil is none.
 	Limiter *extract.Limiter
+	// Names, if any, says what name stands for another in resource names:
+	// normalize.Spec.Names.
+	Names func(name string) (string, bool)
 	// ScopeTimeout ends the reading of one list call with what hangs on it.
 	ScopeTimeout time.Duration
 }
@@ -70,7 +73,11 @@ func (s *Reader) Task(p Place, l *catalog.ListCall) extract.Task {
 	var add func(l *catalog.ListCall)
 	add = func(l *catalog.ListCall) {
 		for _, e := range l.Entries {
-			t.Scopes = append(t.Scopes, schema.Scope{Cloud: p.Cloud, Account: p.Account, Region: p.Region, Kind: e.Kind.Name})
+			region := p.Region
+			if e.Spec.Located {
+				region = everywhere
+			}
+			t.Scopes = append(t.Scopes, schema.Scope{Cloud: p.Cloud, Account: p.Account, Region: region, Kind: e.Kind.Name})
 		}
 		for _, c := range l.Children {
 			add(c)
@@ -93,7 +100,9 @@ func (s *Reader) prepare(l *catalog.ListCall) error {
 		if s.plans[e] != nil {
 			continue
 		}
-		p, err := normalize.Compile(e.Spec)
+		spec := e.Spec
+		spec.Names = s.c.Names
+		p, err := normalize.Compile(spec)
 		if err != nil {
 			return err
 		}

@@ -80,6 +80,10 @@ type Place struct {
 	// where it is not Region.
 	Partition, CallRegion string
 	Caller                Caller
+	// Locations, if any, are the locations that a service is known to be in,
+	// for calls that answer for many. Those of which an answer says nothing are
+	// complete with it, and without rows.
+	Locations func(ctx context.Context, svc *api.Service) []string
 	// Absent, if any, says whether a service that is Unreachable by err is
 	// known not to be in the place.
 	Absent func(ctx context.Context, svc *api.Service, err error) bool

@@ -3,6 +3,7 @@ package reading
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -196,13 +197,28 @@ func (r *reader) flushFull(ctx context.Context) error {
 type count struct {
 	calls int64
 	rows  map[*catalog.Entry]int64
+	// located are the rows by location, of kinds that have them.
+	located map[*catalog.Entry]map[string]int64
+	lacks   lacks
+	// found are what a list that recurses is asked for next.
+	found []string
+}
+
+// locate counts the rows that a builder has located since it began.
+func (n *count) locate(e *catalog.Entry, b *normalize.Builder) {
+	for location, rows := range b.Located() {
+		if n.located[e] == nil {
+			n.located[e] = map[string]int64{}
+		}
+		n.located[e][location] += rows
+	}
 }
 
 // list reads a list call for a parent, or for none, and keeps the outcome of
 // its scopes. Its error is the writer's, all others are outcomes.
 func (r *reader) list(ctx, writing context.Context, l *catalog.ListCall, o origin) error {
 	begun := time.Now()
-	n := count{rows: map[*catalog.Entry]int64{}}
+	n := count{rows: map[*catalog.Entry]int64{}, located: map[*catalog.Entry]map[string]int64{}}
 	var failure error
 	for _, in := range l.Inputs {
 		werr, err := r.pages(ctx, writing, l, in, o, &n)
@@ -223,7 +239,18 @@ func (r *reader) list(ctx, writing context.Context, l *catalog.ListCall, o origi
 		result.Calls = 0 // counted once
 	}
 	for _, e := range l.Entries {
-		report(e, o.id, n.rows[e])
+		if e.Spec.Located {
+			r.results = append(r.results, r.t.locations(ctx, l, e, &n, result)...)
+			result.Calls = 0
+		}
+	}
+	if k, ok := n.lacks.any(); ok && result.State == schema.Complete {
+		result = lacking(result, k)
+	}
+	for _, e := range l.Entries {
+		if !e.Spec.Located {
+			report(e, o.id, n.rows[e])
+		}
 	}
 	if o.id != "" {
 		r.t.fail(l, result)
@@ -256,6 +283,28 @@ func (r *reader) pages(ctx, writing context.Context, l *catalog.ListCall, in *ca
 	if err != nil {
 		return nil, err
 	}
+	first := maps.Clone(input)
+	seen := map[string]bool{}
+	for {
+		if werr, err := r.pagesOf(ctx, writing, l, input, o, n); werr != nil || err != nil || l.Recurse == nil {
+			return werr, err
+		}
+		for next := ""; ; {
+			if len(n.found) == 0 {
+				return nil, nil
+			}
+			if next, n.found = n.found[0], n.found[1:]; !seen[next] {
+				seen[next] = true
+				input = maps.Clone(first)
+				input[l.Recurse.Member] = next
+				break
+			}
+		}
+	}
+}
+
+// pagesOf reads all pages of a list call with an input.
+func (r *reader) pagesOf(ctx, writing context.Context, l *catalog.ListCall, input map[string]any, o origin, n *count) (error, error) {
 	for {
 		resp, err := r.t.do(ctx, l.Service, l.Op, input, l.Headers, func(b []byte) []byte { return r.t.s.redact(l, b) })
 		if err != nil {
@@ -264,6 +313,9 @@ func (r *reader) pages(ctx, writing context.Context, l *catalog.ListCall, in *ca
 		}
 		n.calls += int64(max(resp.Attempts, 1))
 		tokens, werr, err := r.page(ctx, writing, l, o, resp, n)
+		if err == nil && l.Partial != nil {
+			n.lacks.read(l.Partial, resp.Body)
+		}
 		resp.Release()
 		if werr != nil || err != nil {
 			return werr, err
@@ -297,6 +349,7 @@ func (r *reader) page(ctx, writing context.Context, l *catalog.ListCall, o origi
 				return nil, nil, err
 			}
 			n.rows[e] += int64(rows)
+			n.locate(e, b)
 			continue
 		}
 		p, err := r.t.s.plans[e].Split(resp.Body, resp.Header)
@@ -304,6 +357,13 @@ func (r *reader) page(ctx, writing context.Context, l *catalog.ListCall, o origi
 			return nil, nil, err
 		}
 		tokens = p.Tokens
+		if l.Recurse != nil && l.Recurse.Entry == e {
+			for _, it := range p.Items {
+				if v, ok := it.Capture(l.Recurse.Capture); ok && v != "" {
+					n.found = append(n.found, v)
+				}
+			}
+		}
 		items := r.t.keep(e, p.Items)
 		var docs *details
 		if wanted {
@@ -322,6 +382,7 @@ func (r *reader) page(ctx, writing context.Context, l *catalog.ListCall, o origi
 				n.rows[e]++
 			}
 			docs.release()
+			n.locate(e, b)
 		}
 		if werr := r.children(ctx, writing, l, e, items, docs, where); werr != nil {
 			return nil, werr, nil
