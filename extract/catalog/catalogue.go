@@ -93,6 +93,8 @@ type ListCall struct {
 	Inputs []*Input
 	// Pager is nil where one call returns everything.
 	Pager *Pager
+	// Parts says that the answers have a part for each location.
+	Parts bool
 	// Partial is where the answers say what they lack, nil for nowhere.
 	Partial *Partial
 	// Recurse lists again for each item, nil for not.

@@ -313,6 +313,10 @@ func (k *kindCompiler) list() bool {
 	for _, err := range errs {
 		k.fail(err, "page")
 	}
+	l.Parts = len(items) > 1 && items[0].Values
+	if r.Located && !l.Parts && k.svc.Operations[k.vendor.Locations] == nil {
+		k.failf([]any{"located"}, "nothing tells where %s is: what is gone from a location would not be seen; leave located out", r.file.Service)
+	}
 	if l.Partial != nil && l.Partial.Scopes != "" && !r.Located {
 		k.failf([]any{"items"}, "%s answers by location, each whole or not: say located: true, and region", op.Name)
 	}

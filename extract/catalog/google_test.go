@@ -17,7 +17,7 @@ func google() Vendor {
 		Name: regexp.MustCompile(`^gcp_[a-z0-9]+(_[a-z0-9]+)+$`), NameForm: "gcp_<api>_<noun>",
 		ServiceForm: "the name and version of the API",
 		Lookup:      gcpapi.Lookup, Format: gcpapi.Format, Wrap: gcpapi.Wrap, Normalize: gcpapi.Normalize,
-		Scopes: []string{"account"}, SayUnpaged: true,
+		Scopes: []string{"account"}, SayUnpaged: true, Locations: "projects.locations.list",
 		Partiality: &Partiality{Members: regexp.MustCompile(`(?i)unreachable|^missing|^failed|warning|partial|incomplete`), Harmless: []string{"NO_RESULTS_ON_PAGE"}},
 	}
 }
@@ -118,7 +118,7 @@ func TestEveryFormOfPartialAnswers(t *testing.T) {
 }
 
 func TestGoogleChecker(t *testing.T) {
-	const clusters = "service: container.v1\nkinds:\n  gcp_container_cluster:\n    list: projects.locations.clusters.list\n    input: {parent: \"projects/{account}/locations/-\"}\n    items: clusters[]\n    id: id\n    region: location\n    located: true\n    redact: [masterAuth, nodeConfig, nodePools]\n"
+	const clusters = "service: container.v1\nkinds:\n  gcp_container_cluster:\n    list: projects.locations.clusters.list\n    input: {parent: \"projects/{account}/locations/-\"}\n    items: clusters[]\n    id: id\n    region: location\n    redact: [masterAuth, nodeConfig, nodePools]\n"
 	for name, c := range map[string]struct{ in, want string }{
 		"sound":       {disks, ""},
 		"not located": {strings.Replace(disks, "    located: true\n", "", 1), "g.yaml:6: gcp_compute_disk: disks.aggregatedList answers by location, each whole or not: say located: true, and region"},
@@ -127,6 +127,7 @@ func TestGoogleChecker(t *testing.T) {
 		"full_name":   {strings.Replace(disks, "| full_name", "| full_name(a/b)", 1), `full_name(a/b): "a/b" is no service: compute.googleapis.com`},
 		"unpaged":     {clusters, "projects.locations.clusters.list knows no paging: say page: {none: why one call returns everything}"},
 		"unpaged ok":  {clusters + "    page: {none: the list takes no token}\n", ""},
+		"nowhere":     {clusters + "    page: {none: x}\n    located: true\n", "nothing tells where container.v1 is: what is gone from a location would not be seen; leave located out"},
 		"cloud":       {"cloud: azure\nservice: x\nkinds: {}\n", `g.yaml:1: cloud: "azure" is none of aws, gcp`},
 		"name":        {strings.Replace(disks, "gcp_compute_disk", "aws_compute_disk", 1), "a kind's name is gcp_<api>_<noun>, in lower case, at most 63 bytes"},
 		"other cloud": {disks + "    for_each: aws_ec2_volume\n", "for_each: aws_ec2_volume is of the cloud aws, not gcp"},

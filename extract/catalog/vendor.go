@@ -59,6 +59,9 @@ type Vendor struct {
 	SayUnpaged bool
 	// Partiality, if any, finds where lists say that their answer is not whole.
 	Partiality *Partiality
+	// Locations is the operation of a service that lists the locations it is
+	// in. Located kinds want it, or an answer with a part for each location.
+	Locations string
 	// Defaults, if any, fills in fields of a kind that the catalogue says
 	// nothing about.
 	Defaults func(service, name string, k *Kind)

@@ -80,7 +80,8 @@ func (s *Source) Tasks(ctx context.Context, out extract.Writer) iter.Seq2[extrac
 		for i, p := range d.projects {
 			places[i] = reading.Place{
 				Cloud: "gcp", Account: p.ID, Region: globalRegion,
-				Caller: &caller{c: s.c.Client, p: p, region: globalRegion, parts: &parts{}},
+				Caller:    &caller{c: s.c.Client, p: p, region: globalRegion, parts: &parts{}},
+				Locations: (&locations{c: s.c.Client, p: p}).of,
 			}
 		}
 		for _, l := range s.Lists() {

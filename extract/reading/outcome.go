@@ -71,6 +71,7 @@ const everywhere = "*"
 // locations, too.
 func (t *task) locations(ctx context.Context, l *catalog.ListCall, e *catalog.Entry, n *count, whole schema.ScopeResult) []schema.ScopeResult {
 	names := map[string]bool{}
+	var unknown error
 	for location := range n.located[e] {
 		names[location] = true
 	}
@@ -81,10 +82,12 @@ func (t *task) locations(ctx context.Context, l *catalog.ListCall, e *catalog.En
 		for location := range n.lacks.missing {
 			names[location] = true
 		}
-		if t.at.Locations != nil {
-			for _, location := range t.at.Locations(ctx, t.s.calls[callKey{l.Service, l.Op}].service) {
+		if t.at.Locations != nil && !l.Parts {
+			known, err := t.at.Locations(ctx, t.s.calls[callKey{l.Service, l.Op}].service)
+			for _, location := range known {
 				names[location] = true
 			}
+			unknown = err
 		}
 	}
 	var out []schema.ScopeResult
@@ -98,10 +101,16 @@ func (t *task) locations(ctx context.Context, l *catalog.ListCall, e *catalog.En
 		whole.Calls = 0 // counted once
 		out = append(out, r)
 	}
-	if whole.State != schema.Complete || n.lacks.all != nil || len(out) == 0 {
+	if whole.State != schema.Complete || n.lacks.all != nil || unknown != nil || len(out) == 0 {
 		r := whole
-		if n.lacks.all != nil && whole.State == schema.Complete {
+		switch {
+		case whole.State != schema.Complete:
+		case n.lacks.all != nil:
 			r = lacking(whole, *n.lacks.all)
+		case unknown != nil:
+			calls := r.Calls
+			r = t.outcome(ctx, l, fmt.Errorf("the locations of %s are not known: %w", l.Service, unknown))
+			r.Calls, r.Duration = calls, whole.Duration
 		}
 		r.Scope = t.scope(e, "")
 		r.Scope.Region = everywhere

@@ -80,10 +80,10 @@ type Place struct {
 	// where it is not Region.
 	Partition, CallRegion string
 	Caller                Caller
-	// Locations, if any, are the locations that a service is known to be in,
-	// for calls that answer for many. Those of which an answer says nothing are
-	// complete with it, and without rows.
-	Locations func(ctx context.Context, svc *api.Service) []string
+	// Locations are those that a service is in, for calls that answer for many
+	// without naming each: a location of which an answer says nothing is
+	// complete with it, and without rows. It may be nil where there are none.
+	Locations func(ctx context.Context, svc *api.Service) ([]string, error)
 	// Absent, if any, says whether a service that is Unreachable by err is
 	// known not to be in the place.
 	Absent func(ctx context.Context, svc *api.Service, err error) bool

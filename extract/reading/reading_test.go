@@ -26,7 +26,7 @@ import (
 // google is Google Cloud with the kinds of a file.
 func google() catalog.Vendor {
 	return catalog.Vendor{
-		Cloud: "gcp", Name: regexp.MustCompile(`^gcp_`), Lookup: gcpapi.Lookup, Normalize: gcpapi.Normalize, Scopes: []string{"account"}, SayUnpaged: true,
+		Cloud: "gcp", Name: regexp.MustCompile(`^gcp_`), Lookup: gcpapi.Lookup, Normalize: gcpapi.Normalize, Scopes: []string{"account"}, SayUnpaged: true, Locations: "projects.locations.list",
 		Partiality: &catalog.Partiality{Members: regexp.MustCompile(`(?i)unreachable|^missing|^failed|warning`), Harmless: []string{"NO_RESULTS_ON_PAGE"}},
 	}
 }
@@ -150,7 +150,12 @@ func read(t *testing.T, file string, s *script, locations ...string) *sink {
 	}
 	at := reading.Place{Cloud: "gcp", Account: "p", Region: "global", Caller: s}
 	if locations != nil {
-		at.Locations = func(context.Context, *api.Service) []string { return locations }
+		at.Locations = func(context.Context, *api.Service) ([]string, error) {
+			if locations[0] == "" {
+				return nil, refusal("hidden")
+			}
+			return locations, nil
+		}
 	}
 	out := &sink{}
 	for _, l := range r.Lists() {
@@ -256,12 +261,12 @@ func TestAggregatedListsAreCompleteByLocation(t *testing.T) {
 	read(t, disks, denied, a).check(t, "denied", nil, []string{"gcp_compute_disk * denied 0 forbidden"})
 }
 
-const services = `service: run.v2
+const services = `service: redis.v1
 kinds:
-  gcp_run_service:
-    list: projects.locations.services.list
+  gcp_redis_instance:
+    list: projects.locations.instances.list
     input: {parent: "projects/{account}/locations/-"}
-    items: services[]
+    items: instances[]
     page: {size: 100}
     id: name
     name: name | after_last(/)
@@ -269,21 +274,22 @@ kinds:
     located: true
     created_at: createTime
     tags: labels
-    redact: [template, buildConfig.environmentVariables]
 `
 
 func TestWildcardListsAreCompleteByLocation(t *testing.T) {
-	one := `{"services":[{"name":"projects/p/locations/us-east1/services/s","createTime":""}]`
+	one := `{"instances":[{"name":"projects/p/locations/us-east1/instances/s","createTime":""}]`
 	known := []string{"us-east1", "europe-west4"}
-	read(t, services, &script{bodies: map[string][]string{"projects.locations.services.list": {one + `}`}}}, known...).check(t, "all",
-		[]string{"gcp_run_service projects/p/locations/us-east1/services/s in gcp/p/us-east1"},
-		[]string{"gcp_run_service europe-west4 complete 0", "gcp_run_service us-east1 complete 1"})
-	read(t, services, &script{bodies: map[string][]string{"projects.locations.services.list": {one + `,"unreachable":["projects/p/locations/europe-west4"]}`}}}, known...).check(t, "one lacks", nil,
-		[]string{"gcp_run_service europe-west4 unreachable 0 unreachable", "gcp_run_service us-east1 complete 1"})
-	read(t, services, &script{bodies: map[string][]string{"projects.locations.services.list": {one + `,"unreachable":["somewhere else"]}`}}}, known...).check(t, "who knows", nil,
-		[]string{"gcp_run_service * unreachable 0 unreachable", "gcp_run_service europe-west4 unreachable 0 unreachable", "gcp_run_service us-east1 unreachable 1 unreachable"})
-	read(t, services, &script{bodies: map[string][]string{"projects.locations.services.list": {`{}`}}}).check(t, "nothing is known", nil,
-		[]string{"gcp_run_service * complete 0"})
+	read(t, services, &script{bodies: map[string][]string{"projects.locations.instances.list": {one + `}`}}}, known...).check(t, "all",
+		[]string{"gcp_redis_instance projects/p/locations/us-east1/instances/s in gcp/p/us-east1"},
+		[]string{"gcp_redis_instance europe-west4 complete 0", "gcp_redis_instance us-east1 complete 1"})
+	read(t, services, &script{bodies: map[string][]string{"projects.locations.instances.list": {one + `,"unreachable":["projects/p/locations/europe-west4"]}`}}}, known...).check(t, "one lacks", nil,
+		[]string{"gcp_redis_instance europe-west4 unreachable 0 unreachable", "gcp_redis_instance us-east1 complete 1"})
+	read(t, services, &script{bodies: map[string][]string{"projects.locations.instances.list": {one + `,"unreachable":["somewhere else"]}`}}}, known...).check(t, "who knows", nil,
+		[]string{"gcp_redis_instance * unreachable 0 unreachable", "gcp_redis_instance europe-west4 unreachable 0 unreachable", "gcp_redis_instance us-east1 unreachable 1 unreachable"})
+	read(t, services, &script{bodies: map[string][]string{"projects.locations.instances.list": {one + `}`}}}, "").check(t, "hidden", nil,
+		[]string{"gcp_redis_instance * denied 0 hidden", "gcp_redis_instance us-east1 complete 1"})
+	read(t, services, &script{bodies: map[string][]string{"projects.locations.instances.list": {`{}`}}}).check(t, "nothing is known", nil,
+		[]string{"gcp_redis_instance * complete 0"})
 }
 
 func TestPartialListsOfOneScopeAreIncomplete(t *testing.T) {
