@@ -6,7 +6,7 @@ GO := go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-iceberg demo servers test test-long test-race bench generate lint clean
+.PHONY: help build build-iceberg demo dbt servers test test-long test-race bench generate lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ build-iceberg: ## build bin/dewpoint-iceberg, which can write Iceberg tables too
 demo: build ## replay the recorded estate into DuckDB and ask it three questions
 	@examples/demo/run bin/dewpoint
 
-servers: ## install what the tests run against: PostgreSQL, S3, Kubernetes, Snowflake emulator
+dbt: build ## build and test the models on the demo estate with dbt
+	@.ci/dbt
+
+servers: ## install what the tests run against: PostgreSQL, S3, Kubernetes, Snowflake emulator, dbt
 	@.ci/servers
 
 test: servers ## run the tests; they start what they need themselves

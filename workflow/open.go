@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/dewpoint-data/dewpoint/dbt"
 	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/extract/aws"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
@@ -137,9 +139,23 @@ func ShowURL(url string) string { return withoutSecrets(url) }
 func LoadCatalogue(c *Config) (*catalog.Catalogue, error) { return loadCatalogue(c, nil) }
 
 // LoadSelected is LoadCatalogue for a sync of a few kinds: services of which
-// nothing is read are known by their kinds' names alone.
+// neither it nor the dbt project reads anything are known by their kinds' names
+// alone.
 func LoadSelected(c *Config, o SourceOptions) (*catalog.Catalogue, error) {
-	return loadCatalogue(c, o.only(c))
+	only := o.only(c)
+	if len(only) > 0 {
+		named, err := dbt.Sources()
+		if err != nil {
+			return nil, err
+		}
+		only = slices.Clone(only)
+		for _, n := range named {
+			if cloud, _, _ := strings.Cut(n, "_"); slices.Contains([]string{"aws", "gcp", "kubernetes"}, cloud) {
+				only = append(only, n)
+			}
+		}
+	}
+	return loadCatalogue(c, only)
 }
 
 func loadCatalogue(c *Config, only []string) (*catalog.Catalogue, error) {

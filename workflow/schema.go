@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/dewpoint-data/dewpoint/dbt"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
@@ -16,6 +17,17 @@ func SelectKinds(c *Config, cat *catalog.Catalogue) ([]*catalog.Entry, error) {
 		return nil, &ConfigError{err}
 	}
 	return entries, nil
+}
+
+// ModelKinds are the kinds that the dbt project reads. Their tables always
+// exist, so that its models run whatever is collected.
+func ModelKinds(cat *catalog.Catalogue) ([]*schema.Kind, error) {
+	names, err := dbt.Sources()
+	if err != nil {
+		return nil, err
+	}
+	all := catalog.Kinds(cat.Entries())
+	return slices.DeleteFunc(all, func(k *schema.Kind) bool { return !slices.Contains(names, k.Name) }), nil
 }
 
 // PlanSchema says what a sync and ApplySchema would change in a sink: for the
@@ -39,11 +51,15 @@ func ApplySchema(ctx context.Context, s sinks.Sink, cat *catalog.Catalogue, sele
 }
 
 // schemaKinds are all kinds of the catalogue but those that are neither
-// selected nor in the sink: their tables are not made, and the others' are not
+// selected, nor read by the models, nor in the sink: their tables are not made, and the others' are not
 // taken for left over.
 func schemaKinds(ctx context.Context, s sinks.Sink, cat *catalog.Catalogue, selected []*catalog.Entry) ([]*schema.Kind, error) {
 	wanted := map[string]bool{}
-	for _, k := range catalog.Kinds(selected) {
+	standing, err := ModelKinds(cat)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range append(catalog.Kinds(selected), standing...) {
 		wanted[k.Name] = true
 	}
 	all := catalog.Kinds(cat.Entries())

@@ -31,6 +31,9 @@ type Options struct {
 	HistoryRetention time.Duration
 	// Progress, if not nil, is kept up to date while the sync runs.
 	Progress *Progress
+	// Standing are kinds whose tables exist, empty if need be, whether a source
+	// reads them or not. Rows that they have stay as they are.
+	Standing []*schema.Kind
 	// SinkFailed, if not nil, is called once for a sink when it fails. It is
 	// safe for concurrent use.
 	SinkFailed func(url string, err error)
@@ -125,7 +128,7 @@ func Sync(ctx context.Context, stop context.Context, o Options) (*Report, error)
 	// Until something is read, the first context ends the waiting for locks.
 	begun := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
 	f.begin(life, o.Sinks, sinks.Sync{
-		ID: id, StartedAt: r.StartedAt, Version: o.Version, Kinds: kinds, HistoryRetention: o.HistoryRetention,
+		ID: id, StartedAt: r.StartedAt, Version: o.Version, Kinds: withStanding(kinds, o.Standing), HistoryRetention: o.HistoryRetention,
 	})
 	if !begun() {
 		return r, context.Cause(ctx)
@@ -173,4 +176,15 @@ func frugal() (end func()) {
 	percent := debug.SetGCPercent(20)
 	debug.FreeOSMemory()
 	return func() { debug.SetGCPercent(percent) }
+}
+
+// withStanding are the kinds that are read and those that only have a table.
+func withStanding(read, standing []*schema.Kind) []*schema.Kind {
+	all := slices.Clone(read)
+	for _, k := range standing {
+		if !slices.ContainsFunc(read, func(r *schema.Kind) bool { return r.Name == k.Name }) {
+			all = append(all, k)
+		}
+	}
+	return all
 }

@@ -131,6 +131,10 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	if f.dryRun {
 		return a.dryRun(reading, sources)
 	}
+	standing, err := workflow.ModelKinds(cat)
+	if err != nil {
+		return err
+	}
 	open, unopened, err := workflow.OpenSinks(reading, c)
 	if err != nil {
 		return err
@@ -143,7 +147,7 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	})
 	r, err := workflow.Sync(reading, stop, workflow.Options{
 		Sources: sources, Sinks: open, Version: buildVersion(), Workers: c.Workers,
-		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p, Unopened: unopened,
+		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p, Unopened: unopened, Standing: standing,
 		SinkFailed: func(url string, err error) {
 			if len(c.Sinks) > 1 {
 				log.Warn("a sink failed: the others go on", "sink", shortURL(url), "error", err.Error())

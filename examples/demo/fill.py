@@ -23,6 +23,7 @@ import boto3
 from botocore.config import Config
 from freezegun import freeze_time
 from moto.dynamodb.responses import DynamoHandler
+from moto.ec2.models import ec2_backends
 from moto.iam.responses import IamResponse
 from moto.moto_api._internal import mock_random
 from moto.server import ThreadedMotoServer
@@ -195,6 +196,34 @@ def fill_region(client, env, account, region, clock):
     ecs.create_cluster(clusterName=f"{env}-jobs")
 
 
+def fill_front(client, env, account, region):
+    """What faces the internet and what may write where: after all else, so that the other identifiers stay."""
+    ec2, elb, iam, s3 = client("ec2", region), client("elbv2", region), client("iam"), client("s3", region)
+    vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"{env}-{region}"]}])["Vpcs"][0]["VpcId"]
+    subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
+    running = ec2.describe_instances(Filters=[{"Name": "tag:team", "Values": ["checkout"]}])["Reservations"]
+    edge = elb.create_load_balancer(Name=f"{env}-edge", Type="network", Subnets=[subnet], Tags=pairs(
+        {"owner": "ana@example.org", "team": "checkout", "env": env}))["LoadBalancers"][0]["LoadBalancerArn"]
+    target = elb.create_target_group(Name=f"{env}-checkout", Protocol="TCP", Port=443, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+    elb.register_targets(TargetGroupArn=target, Targets=[{"Id": r["Instances"][0]["InstanceId"]} for r in running[:3]])
+    elb.create_listener(LoadBalancerArn=edge, Protocol="TCP", Port=443,
+                        DefaultActions=[{"Type": "forward", "TargetGroupArn": target}])
+    # AWS makes the interface of a network load balancer, the emulator does not.
+    eni = ec2.create_network_interface(SubnetId=subnet, Description="ELB " + edge.split(":loadbalancer/")[1])
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=spec("elastic-ip", {"Name": "front door", "team": "checkout"}))["AllocationId"]
+    front = next(a for a in ec2_backends[account][region].addresses if a.allocation_id == address)
+    front.public_ip = "203.0.113.10"  # the address that DNS names
+    ec2.associate_address(AllocationId=address, NetworkInterfaceId=eni["NetworkInterface"]["NetworkInterfaceId"])
+
+    bucket = f"{env}-checkout-{region}"
+    for role, actions in {"checkout-node": ["s3:PutObject", "s3:DeleteObject"], "platform-node": ["s3:*"]}.items():
+        iam.put_role_policy(RoleName=role, PolicyName="publish", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Action": actions, "Resource": [f"arn:aws:s3:::{env}-checkout-*", f"arn:aws:s3:::{env}-checkout-*/*"]}}))
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{account}:role/platform-node"},
+         "Action": ["s3:Put*", "s3:Delete*"], "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}))
+
+
 def fill():
     mock_random.seed(20240501)
     with freeze_time("2024-05-01T08:00:00Z") as clock:
@@ -204,6 +233,7 @@ def fill():
             for region in REGIONS:
                 if env == "production" or region == "eu-central-1":
                     fill_region(client, env, account, region, clock)
+        fill_front(session(ACCOUNTS["production"]), "production", ACCOUNTS["production"], REGIONS[0])
 
 
 def main():

@@ -1,0 +1,4 @@
+-- Written by go generate: do not edit.
+-- Message queues.
+select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
+from {{ source('dewpoint', 'queues') }} v
