@@ -222,13 +222,13 @@ func (n *node) below(step string) string {
 }
 
 func (b *nodeBuilder) special(n *node, s *Shape, w *want, emit bool) {
-	n.touch, n.columns, n.pair, n.item = w.touch, w.columns, w.pair, w.item
+	n.touch, n.columns, n.pair, n.item, n.records = w.touch, w.columns, w.pair, w.item, w.records
 	n.root = len(w.columns) > 0 && !emit
 	if w.level != nil {
 		n.level = 1 + w.level.index
 		n.ahead = b.node(s, nil, w.level.ahead, false, "")
 	}
-	n.special = len(n.touch) > 0 || len(n.columns) > 0 || n.pair || n.item != 0 || n.level > 0
+	n.special = len(n.touch) > 0 || len(n.columns) > 0 || n.pair || n.item != 0 || n.level > 0 || len(n.records) > 0
 }
 
 // wire is the name by which the reader finds a member.
@@ -359,6 +359,7 @@ func merge(a, b *want) *want {
 		sinks:   slices.Concat(a.sinks, b.sinks),
 		columns: slices.Concat(a.columns, b.columns),
 		touch:   slices.Concat(a.touch, b.touch),
+		records: slices.Concat(a.records, b.records),
 		pair:    a.pair || b.pair,
 		item:    max(a.item, b.item),
 		items:   a.items || b.items,

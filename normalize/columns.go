@@ -69,7 +69,7 @@ func (c *compiler) unified() error {
 func (c *compiler) template(in Template, split bool) (template, error) {
 	var out template
 	for _, part := range in {
-		p := templatePart{text: part.Text, variable: part.Var}
+		p := templatePart{text: part.Text, variable: part.Var, field: part.Field}
 		switch {
 		case part.Expr != nil:
 			x, err := c.expr(*part.Expr, split)

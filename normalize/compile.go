@@ -128,6 +128,12 @@ func (c *compiler) edges() error {
 		}
 		out := edgeExpr{edge: int32(e.Edge)}
 		var err error
+		if e.Each != nil {
+			err = c.each(e.Each, &out)
+		}
+		if err != nil {
+			return fmt.Errorf("edge to %s: %w", c.p.spec.Kind.Edges[e.Edge].To, err)
+		}
 		if len(e.Template) > 0 {
 			out.template, err = c.template(e.Template, false)
 		} else {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // expr is a compiled Expr.
@@ -40,6 +41,7 @@ type template []templatePart
 type templatePart struct {
 	text, variable string
 	expr           *expr
+	field          int
 }
 
 // value is a value of an expression.
@@ -96,6 +98,40 @@ func (c *compiler) expr(e Expr, split bool) (expr, error) {
 		x.slot, x.place = slot, &pl
 	}
 	return x, nil
+}
+
+// each compiles the structures that an edge is made of.
+func (c *compiler) each(e *Each, out *edgeExpr) error {
+	tr := c.sources[0].full
+	pl, err := resolve(tr.item, tr.itemShape, e.Path)
+	if err != nil {
+		return err
+	}
+	if pl.elements(); pl.shape.Type != Structure {
+		return fmt.Errorf("%s leads to %s, which is no structure", e.Path, shapeName(pl.shape))
+	}
+	r := record{into: c.newSlot()}
+	c.p.rowSlots = append(c.p.rowSlots, r.into)
+	for _, f := range e.Fields {
+		at, err := resolve(pl.want, pl.shape, f)
+		if err != nil {
+			return err
+		}
+		if !at.scalar() || len(at.many) > 0 {
+			return fmt.Errorf("%s of %s is not one text", f, e.Path)
+		}
+		slot := c.newSlot()
+		at.want.sinks = append(at.want.sinks, sink{op: toSlot, index: slot})
+		r.fields = append(r.fields, slot)
+	}
+	for _, w := range e.When {
+		if w.Field < 1 || w.Field > len(e.Fields) {
+			return fmt.Errorf("a condition on field %d of %d", w.Field, len(e.Fields))
+		}
+	}
+	pl.want.records = append(pl.want.records, r)
+	out.each, out.records = e, r.into
+	return nil
 }
 
 // want makes the scalars that a path leads to values of a slot. The same path
@@ -271,6 +307,63 @@ func (w *walker) expandAll(dst []value, t template) []value {
 		dst = append(dst, value{b: b})
 	}
 	return dst
+}
+
+// expandEach appends what a template makes of each of the structures that meet
+// the edge's conditions; nothing where a part has no value.
+func (w *walker) expandEach(dst []value, e *edgeExpr) []value {
+	for _, r := range w.slots[e.records] {
+		fields := bytes.Split(r, []byte{0})
+		if !meets(fields, e.each.When) {
+			continue
+		}
+		from := len(w.arena)
+		ok := true
+		for i := range e.template {
+			p := &e.template[i]
+			switch {
+			case p.field > 0:
+				ok = ok && len(fields[p.field-1]) > 0
+				w.arena = append(w.arena, fields[p.field-1]...)
+			case p.expr != nil:
+				w.vals = w.values(w.vals[:0], p.expr)
+				if ok = ok && len(w.vals) > 0 && len(w.vals[0].b) > 0; ok {
+					w.arena = append(w.arena, w.vals[0].b...)
+				}
+			case p.variable != "":
+				w.arena = w.variable(w.arena, p.variable)
+			default:
+				w.arena = append(w.arena, p.text...)
+			}
+		}
+		if ok {
+			dst = append(dst, value{b: w.arena[from:len(w.arena):len(w.arena)]})
+		}
+	}
+	return dst
+}
+
+func meets(fields [][]byte, when []EachCondition) bool {
+	for _, c := range when {
+		if !slices.Contains(c.Values, string(fields[c.Field-1])) {
+			return false
+		}
+	}
+	return true
+}
+
+// record joins the texts of a structure that ends.
+func (w *walker) record(r *record) {
+	from := len(w.arena)
+	for i, s := range r.fields {
+		if i > 0 {
+			w.arena = append(w.arena, 0) // which is in no text
+		}
+		if v := w.slots[s]; len(v) > 0 {
+			w.arena = append(w.arena, v[len(v)-1]...)
+		}
+	}
+	w.slots[r.into] = append(w.slots[r.into], w.arena[from:len(w.arena):len(w.arena)])
 }
 
 // product appends each of the values to each of the texts. Empty values count

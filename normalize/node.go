@@ -55,6 +55,14 @@ type node struct {
 	columns []int32 // JSON columns of the value
 	root    bool    // emitted for columns only, not as part of another value
 	pair    bool    // a tag
+	records []record
+}
+
+// record collects texts of one structure that belong together, into one value
+// of a slot.
+type record struct {
+	fields []int32 // slots
+	into   int32
 }
 
 // itemRole says what a node's value is in its document.

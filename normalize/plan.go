@@ -78,6 +78,8 @@ type edgeExpr struct {
 	edge     int32
 	expr     expr
 	template template // instead of expr
+	each     *Each    // what the fields of template are of
+	records  int32    // the slot of their texts
 }
 
 type headerSlot struct {

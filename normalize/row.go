@@ -274,9 +274,12 @@ func (b *Builder) appendEdges(sum xxh3.Uint128) xxh3.Uint128 {
 			first, decl = len(b.edgeDecl), e.edge
 			clear(b.edgeSeen)
 		}
-		if len(e.template) > 0 {
+		switch {
+		case e.each != nil:
+			b.edgeVals = b.expandEach(b.edgeVals[:0], e)
+		case len(e.template) > 0:
 			b.edgeVals = b.expandAll(b.edgeVals[:0], e.template)
-		} else {
+		default:
 			b.edgeVals = b.values(b.edgeVals[:0], &e.expr)
 		}
 		for _, v := range b.edgeVals {

@@ -123,8 +123,9 @@ type Transform struct {
 // TransformOp names a transform.
 type TransformOp uint8
 
-// The transforms. One that does not apply (no such separator, no JSON)
-// yields its input, but for ARNPart, StartsWith and Contains, which yield nothing.
+// The transforms. One that does not apply (no such separator, no JSON
+// or quantity) yields its input, but for ARNPart, StartsWith and Contains, which
+// yield nothing.
 // FullName, Location and Project are about the names of Google's resources:
 // https://cloud.google.com/iam/docs/full-resource-names.
 const (
@@ -143,6 +144,7 @@ const (
 	FullName                           // the full resource name of a self link or a relative name; Arg is its service
 	Location                           // the zone, region or location in a resource name; global where it has none
 	Project                            // the project in a resource name, or of a number
+	Quantity                           // a Kubernetes quantity (100m, 1Gi) as a decimal number
 )
 
 // Template is text with expressions in it; empty if len is 0.
@@ -155,6 +157,8 @@ type TemplatePart struct {
 	// after Account and Region, the reader's in those two.
 	Var  string
 	Expr *Expr
+	// Field is a field of the edge's Each, from 1.
+	Field int
 }
 
 // TimeExpr is an expression that yields a time.
@@ -186,4 +190,23 @@ type EdgeExpr struct {
 	// value of the expression in it that has several. A part without a value
 	// makes none.
 	Template Template
+	// Each, if any, makes one reference of the template for each of several
+	// structures.
+	Each *Each
+}
+
+// Each are structures of the item, of each of which some texts belong
+// together: the namespace and the name of one subject among several.
+type Each struct {
+	// Path leads to the structures, Fields from one of them to texts.
+	Path   Path
+	Fields []Path
+	// When are conditions that a structure must meet to make a reference.
+	When []EachCondition
+}
+
+// EachCondition is met where a field, from 1, has one of the values.
+type EachCondition struct {
+	Field  int
+	Values []string
 }

@@ -20,7 +20,7 @@ func (t Transform) Check() error {
 		}
 	case FullName:
 		return checkFullName(t.Arg)
-	case StripPrefix, URLDecode, ParseJSON, First, Lower, StartsWith, Contains, Location, Project:
+	case StripPrefix, URLDecode, ParseJSON, First, Lower, StartsWith, Contains, Location, Project, Quantity:
 	default:
 		return fmt.Errorf("no transform %d", t.Op)
 	}
@@ -95,6 +95,12 @@ func (w *walker) change(v value, t *Transform) (value, bool) {
 		return v, len(v.b) > 0
 	case URLDecode:
 		v.b = w.urlDecode(v.b)
+	case Quantity:
+		from := len(w.arena)
+		if out, ok := appendQuantity(w.arena, v.b); ok {
+			w.arena = out
+			v.b = out[from:len(out):len(out)]
+		}
 	case ParseJSON:
 		return w.parseJSON(v, t.Arg)
 	}

@@ -235,6 +235,11 @@ func (w *walker) enter(n *node, from int) {
 			w.hasKey = false
 		}
 	}
+	for i := range n.records {
+		for _, s := range n.records[i].fields {
+			w.slots[s] = w.slots[s][:0]
+		}
+	}
 	switch n.item {
 	case rowItem:
 		if !w.row.manual {
@@ -266,6 +271,9 @@ func (w *walker) leave(n *node, start, from, to int) {
 			w.problem(schema.ColTags, problemTag, w.tagValue)
 		}
 		w.hasKey = false
+	}
+	for i := range n.records {
+		w.record(&n.records[i])
 	}
 	switch n.item {
 	case rowItem:

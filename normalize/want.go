@@ -38,6 +38,7 @@ type want struct {
 	item    itemRole
 	items   bool
 	level   *levelWant
+	records []record
 }
 
 func (w *want) member(name string) *want {

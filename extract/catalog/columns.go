@@ -181,6 +181,10 @@ func (c *column) transform(ts []normalize.Transform) {
 			c.typ = schema.JSON
 		case normalize.Split:
 			c.typ = schema.TextList
+		case normalize.Quantity:
+			if c.typ = schema.Float64; c.value.many || c.value.shape != nil && c.value.shape.Type == "list" {
+				c.typ = schema.Float64List
+			}
 		case normalize.First:
 			if e := c.typ.Elem(); e != 0 {
 				c.typ = e

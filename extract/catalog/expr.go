@@ -254,6 +254,7 @@ var (
 		"urldecode": normalize.URLDecode, "json": normalize.ParseJSON, "first": normalize.First,
 		"split": normalize.Split, "lower": normalize.Lower,
 		"full_name": normalize.FullName, "location": normalize.Location, "project": normalize.Project,
+		"quantity": normalize.Quantity,
 	}
 	transformNames = sortedKeys(transformOps)
 	arnParts       = []string{"partition", "service", "region", "account", "resource", "id"}

@@ -5,15 +5,15 @@ package catalog
 // Three notations recur. A *path* leads to a value with the member names of
 // the API description: "Placement.AvailabilityZone"; "[]" goes to every
 // element of a list ("Groups[].GroupId"), "{}" to every value and "{key}" to
-// every key of a map, "." is the item itself, a leading "^." leaves the item
-// for the structure that holds it, "header:ETag" takes a header of the
+// every key of a map, a name with dots in it stands between quotes, "." is the
+// item itself, a leading "^." leaves the item for the structure that holds it, "header:ETag" takes a header of the
 // answer, "tag:Name" the value of a tag. A path is looked up in the item of
 // the list call, then in the details in their order; "GetBucketTagging:TagSet"
 // names the call. An *expression* is a path with transforms behind it:
 // "QueueUrl | after_last(/)". The transforms: after_last(x), before_first(x),
 // before_last(x), strip_prefix(x), arn_part(partition|service|region|account|resource|id),
-// urldecode, json, json(key), first, split(x), lower, starts_with(x) and
-// contains(x) (only the values that do). Of the names of Google's resources,
+// urldecode, json, json(key), first, split(x), lower, quantity (100m and 1Gi as
+// numbers), starts_with(x) and contains(x) (only the values that do). Of the names of Google's resources,
 // full_name(service) makes the full resource name of a self link or a relative
 // name, and full_name(service, zones/{region}/disks) that of a bare name, too;
 // location is the zone, region or location in a name, or global; project is
@@ -259,6 +259,11 @@ type Edge struct {
 	// reference is region/name, in Kubernetes namespace/name, with global for
 	// the region of what has none.
 	Match string `yaml:"match,omitempty"`
+	// Each makes a reference for each of several structures: it leads to them
+	// from the item, ref is a template in which "{each.X}" is a member of one,
+	// and When takes only those with one of the values: path -> values.
+	Each string              `yaml:"each,omitempty"`
+	When map[string][]string `yaml:"when,omitempty"`
 	// OnDelete says what becomes of this resource when the other is deleted:
 	// block (default: the other cannot be deleted), cascade, detach, none.
 	OnDelete string `yaml:"on_delete,omitempty"`

@@ -242,7 +242,11 @@ func (k *kindCompiler) edges() {
 			expr := v.expr()
 			return &expr
 		}
-		if isTemplate(e.Ref) {
+		if e.Each != "" {
+			x.Each, x.Template, bad = k.each(e, ref)
+		} else if len(e.When) > 0 {
+			bad = fmt.Errorf("when is about each of several structures: say each")
+		} else if isTemplate(e.Ref) {
 			t, err := compose(e.Ref, nil, ref)
 			x.Template, bad = t, cmp.Or(bad, err)
 		} else if p := ref(e.Ref); p != nil {
@@ -282,6 +286,74 @@ func (k *kindCompiler) edges() {
 		k.entry.Spec.Edges = append(k.entry.Spec.Edges, x)
 		k.entry.Kind.Edges = append(k.entry.Kind.Edges, schema.Edge{To: to, Ref: e.Ref, Relation: rel, Match: m, OnDelete: od})
 	}
+}
+
+// each compiles an edge that is made of each of several structures.
+func (k *kindCompiler) each(e Edge, ref func(string) *normalize.Expr) (*normalize.Each, normalize.Template, error) {
+	v, err := k.value(e.Each)
+	if err != nil {
+		return nil, nil, err
+	}
+	if v.shape != nil && v.shape.Type == "list" {
+		return nil, nil, fmt.Errorf("each: %s is a list, write %s[]", e.Each, e.Each)
+	}
+	if v.call == nil || v.call.index > 0 || v.up > 0 || v.shape == nil || v.shape.Type != "structure" || v.shape.Document {
+		return nil, nil, fmt.Errorf("each: %s leads to no structure of the list's item", e.Each)
+	}
+	out := &normalize.Each{Path: v.listExpr().Path}
+	field := func(text string) (int, error) {
+		path, err := parsePath(text)
+		if err != nil {
+			return 0, err
+		}
+		t, err := walk(v.shape, path)
+		if err != nil {
+			return 0, err
+		}
+		if scalarType(t.shape) == 0 || t.many {
+			return 0, fmt.Errorf("%s of %s is not one text", text, e.Each)
+		}
+		used := v
+		used.path, used.target = slices.Concat(v.path, path), t
+		k.used = append(k.used, used)
+		out.Fields = append(out.Fields, path)
+		return len(out.Fields), nil
+	}
+	parts, err := parseTemplate(e.Ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	var tmpl normalize.Template
+	for _, p := range parts {
+		if name, own := strings.CutPrefix(p.text, "each."); own && p.brace {
+			n, err := field(name)
+			if err != nil {
+				return nil, nil, err
+			}
+			tmpl = append(tmpl, normalize.TemplatePart{Field: n})
+			continue
+		}
+		text := p.text
+		if p.brace {
+			text = "{" + text + "}"
+		}
+		rest, err := compose(text, nil, ref)
+		if err != nil {
+			return nil, nil, err
+		}
+		tmpl = append(tmpl, rest...)
+	}
+	if len(out.Fields) == 0 {
+		return nil, nil, fmt.Errorf("each: the reference holds no {each.X}")
+	}
+	for _, path := range sortedKeys(e.When) {
+		n, err := field(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		out.When = append(out.When, normalize.EachCondition{Field: n, Values: e.When[path]})
+	}
+	return out, tmpl, nil
 }
 
 // reference resolves an expression that yields texts.
