@@ -1,0 +1,32 @@
+package k8s_test
+
+import (
+	"testing"
+
+	"github.com/dewpoint-data/dewpoint/schema"
+)
+
+func TestEveryListableResourceIsRead(t *testing.T) {
+	out := collect(t, open(t, options(t, "admin"), nil))
+	for key, r := range out.scopes {
+		if r.State != schema.Complete {
+			t.Errorf("%s: %s: %s", key, r.State, r.Error)
+		}
+	}
+	for _, kind := range []string{
+		"kubernetes_pod", "kubernetes_service", "kubernetes_apiextensions_k8s_io_custom_resource_definition",
+		"kubernetes_apiregistration_k8s_io_api_service", "kubernetes_cluster",
+	} {
+		if out.state(kind, "global") != schema.Complete {
+			t.Errorf("%s is not read", kind)
+		}
+	}
+	cluster := out.row(t, "kubernetes_cluster", "admin")
+	if cluster["version"] != "v1.36.3" || cluster["endpoint"] != server.URL || cluster["uid_from"] != "kube-system" || cluster["id"] != cluster["account"] {
+		t.Errorf("cluster: %v", cluster)
+	}
+	svc := out.row(t, "kubernetes_service", "kubernetes")
+	if svc["region"] != "default" || svc["account"] != cluster["id"] || svc["id"] != svc["urn"] {
+		t.Errorf("service: %v", svc)
+	}
+}

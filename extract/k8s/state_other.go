@@ -1,0 +1,5 @@
+//go:build !unix
+
+package k8s
+
+func isReadOnly(error) bool { return false }
