@@ -88,11 +88,6 @@ func (c *Cluster) resource(group, name string) (api.Resource, bool) {
 	return c.Resources[i], true
 }
 
-// custom says that the resource is one of the cluster's own definitions.
-func (c *Cluster) custom(r api.Resource) bool {
-	return slices.Contains(c.Custom, r.Name+"."+r.Group)
-}
-
 // customUnknown says that the resource may be one of the cluster's own
 // definitions, which could not be read.
 func (c *Cluster) customUnknown(r api.Resource) bool { return !c.CustomKnown && !builtin(r.Group) }

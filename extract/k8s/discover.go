@@ -55,9 +55,7 @@ func (c *Cluster) discover(ctx context.Context, t target) error {
 	c.Served = map[string][]string{}
 	for _, g := range groups {
 		c.Groups = append(c.Groups, g.Name)
-		for _, v := range versions(g) {
-			c.Served[g.Name] = append(c.Served[g.Name], v)
-		}
+		c.Served[g.Name] = versions(g)
 	}
 	if failed != nil {
 		for _, gv := range slices.SortedFunc(maps.Keys(failed.Groups), func(a, b apischema.GroupVersion) int { return strings.Compare(a.String(), b.String()) }) {

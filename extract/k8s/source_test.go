@@ -30,3 +30,12 @@ func TestEveryListableResourceIsRead(t *testing.T) {
 		t.Errorf("service: %v", svc)
 	}
 }
+
+func TestCustomIDDisagrees(t *testing.T) {
+	o := options(t, "admin")
+	o.ClusterID = map[string]string{"adm*": "mine"}
+	out := collect(t, open(t, o, nil, "kubernetes_cluster"))
+	if out.row(t, "kubernetes_cluster", "admin")["id"] == "mine" || !out.hasProblem("cluster_id", "cluster_id says mine") {
+		t.Errorf("the uid of kube-system gives way to cluster_id: %v", out.problems)
+	}
+}

@@ -202,13 +202,6 @@ func (s *spool) dropLocked() {
 	s.pages, s.memory, s.end = nil, 0, 0
 }
 
-// spilled says whether pages went to disk.
-func (s *spool) spilled() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.file != nil
-}
-
 // close frees everything. The fetching goroutine has ended by then.
 func (s *spool) close() {
 	s.mu.Lock()
