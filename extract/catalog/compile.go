@@ -315,7 +315,7 @@ func (k *kindCompiler) list() bool {
 	}
 	l.Parts = len(items) > 1 && items[0].Values
 	if r.Located && !l.Parts && k.svc.Operations[k.vendor.Locations] == nil {
-		k.failf([]any{"located"}, "nothing tells where %s is: what is gone from a location would not be seen; leave located out", r.file.Service)
+		k.failf([]any{"located"}, "%s has no operation (%s) that lists where it is: what is gone from a location would not be seen; leave located out", r.file.Service, cmp.Or(k.vendor.Locations, "Vendor.Locations"))
 	}
 	if l.Partial != nil && l.Partial.Scopes != "" && !r.Located {
 		k.failf([]any{"items"}, "%s answers by location, each whole or not: say located: true, and region", op.Name)

@@ -127,7 +127,7 @@ func TestGoogleChecker(t *testing.T) {
 		"full_name":   {strings.Replace(disks, "| full_name", "| full_name(a/b)", 1), `full_name(a/b): "a/b" is no service: compute.googleapis.com`},
 		"unpaged":     {clusters, "projects.locations.clusters.list knows no paging: say page: {none: why one call returns everything}"},
 		"unpaged ok":  {clusters + "    page: {none: the list takes no token}\n", ""},
-		"nowhere":     {clusters + "    page: {none: x}\n    located: true\n", "nothing tells where container.v1 is: what is gone from a location would not be seen; leave located out"},
+		"nowhere":     {clusters + "    page: {none: x}\n    located: true\n", "container.v1 has no operation (projects.locations.list) that lists where it is: what is gone from a location would not be seen; leave located out"},
 		"cloud":       {"cloud: azure\nservice: x\nkinds: {}\n", `g.yaml:1: cloud: "azure" is none of aws, gcp`},
 		"name":        {strings.Replace(disks, "gcp_compute_disk", "aws_compute_disk", 1), "a kind's name is gcp_<api>_<noun>, in lower case, at most 63 bytes"},
 		"other cloud": {disks + "    for_each: aws_ec2_volume\n", "for_each: aws_ec2_volume is of the cloud aws, not gcp"},
