@@ -36,8 +36,11 @@ func (n *redactNode) dropsEntry(entry []byte) bool {
 // dropped, for recordings. It returns nil where the body is not well formed:
 // nobody can tell what stands in it.
 func (p *Plan) Redact(src int, body []byte) []byte {
+	return p.redact(src, p.sources[src].redact(), body)
+}
+
+func (p *Plan) redact(src int, n *redactNode, body []byte) []byte {
 	s := &p.sources[src]
-	n := s.redact()
 	w := p.splitter()
 	defer p.put(w)
 	w.walker.begin(src, body)

@@ -38,3 +38,39 @@ func TestRedactKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestRedactForSeveralKinds(t *testing.T) {
+	part := func(secret Member) *Shape { return structure("Part", member("Id", text()), secret) }
+	thing := func(note, parts, key Member) *Shape {
+		return structure("Thing", member("Id", text()), note, parts, key)
+	}
+	key, note := member("Key", text()), member("Note", text())
+	of := func(shape *Shape, path ...string) *Plan {
+		s := spec(things(shape), fieldOf{"thing_id", schema.Text, at("Id"), 0, false})
+		for _, p := range path {
+			s.Sources[0].Items = append(s.Sources[0].Items, at(p).Path...)
+		}
+		return compile(t, s)
+	}
+	// One kind has parts elsewhere and a secret; the other is its parts, and
+	// has a secret, too.
+	whole := of(thing(note, drop(member("Parts", list(part(member("Secret", text()))))), drop(key)))
+	parts := of(thing(note, member("Parts", list(part(drop(member("Secret", text()))))), key), "Parts[]")
+	// A third reads the same items as the first and has no use for the note.
+	again := of(thing(drop(note), drop(member("Parts", list(part(member("Secret", text()))))), drop(key)))
+	in := `{"Things":[{"Id":"a","Note":"n","Key":"k","Parts":[{"Id":"p","Secret":"s"}]}]}`
+	for name, c := range map[string]struct {
+		plans []*Plan
+		want  string
+	}{
+		"alone":  {[]*Plan{whole}, `{"Things":[{"Id":"a","Note":"n"}]}`},
+		"both":   {[]*Plan{whole, parts}, `{"Things":[{"Id":"a","Note":"n","Parts":[{"Id":"p"}]}]}`},
+		"turned": {[]*Plan{parts, whole}, `{"Things":[{"Id":"a","Note":"n","Parts":[{"Id":"p"}]}]}`},
+		"three":  {[]*Plan{again, parts, whole}, `{"Things":[{"Id":"a","Note":"n","Parts":[{"Id":"p"}]}]}`},
+		"two":    {[]*Plan{again, parts}, `{"Things":[{"Id":"a","Parts":[{"Id":"p"}]}]}`},
+	} {
+		if got := string(NewRedactor(c.plans...).Redact([]byte(in))); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

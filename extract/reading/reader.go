@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/extract"
@@ -36,6 +37,8 @@ type Reader struct {
 	lists []*catalog.ListCall
 	plans map[*catalog.Entry]*normalize.Plan
 	calls map[callKey]described
+
+	redactors sync.Map // *catalog.ListCall -> *normalize.Redactor
 }
 
 type callKey struct{ service, op string }
@@ -141,10 +144,16 @@ func (s *Reader) lookup(service, op string) error {
 // redact takes out of a list's answer what no kind of it keeps, whether the
 // kind is wanted or not.
 func (s *Reader) redact(l *catalog.ListCall, body []byte) []byte {
-	for _, e := range feeds(l)[0].List.Entries {
-		body = s.plans[e].Redact(0, body)
+	all := feeds(l)[0].List
+	r, ok := s.redactors.Load(all)
+	if !ok {
+		plans := make([]*normalize.Plan, len(all.Entries))
+		for i, e := range all.Entries {
+			plans[i] = s.plans[e]
+		}
+		r, _ = s.redactors.LoadOrStore(all, normalize.NewRedactor(plans...))
 	}
-	return body
+	return r.(*normalize.Redactor).Redact(body)
 }
 
 // Drift counts the members that the cloud sent and the descriptions lack, as

@@ -121,6 +121,8 @@ func (s *Server) builtin(r *Request, f *Fault) (map[string]any, *Refusal, bool) 
 			return nil, &Refusal{Status: http.StatusForbidden, Canonical: "PERMISSION_DENIED", Message: "The caller does not have permission"}, true
 		}
 		return p.document(), nil, true
+	case "cloudresourcemanager.v1 projects.getAncestry":
+		return map[string]any{"ancestor": s.ancestors(r.Project)}, nil, true
 	case "cloudresourcemanager.v3 folders.list":
 		for _, d := range s.opts.Folders {
 			if d.Parent == r.Query.Get("parent") {
@@ -148,6 +150,26 @@ func (s *Server) builtin(r *Request, f *Fault) (map[string]any, *Refusal, bool) 
 		return paged("locations", docs)
 	}
 	return nil, nil, false
+}
+
+// ancestors are a project and all that it is in.
+func (s *Server) ancestors(project string) []any {
+	id := func(kind, id string) any {
+		return map[string]any{"resourceId": map[string]any{"type": kind, "id": id}}
+	}
+	out := []any{id("project", project)}
+	at := s.project(project).Parent
+	for at != "" {
+		collection, number, _ := strings.Cut(at, "/")
+		out = append(out, id(strings.TrimSuffix(collection, "s"), number))
+		at = ""
+		for _, f := range s.opts.Folders {
+			if f.Name == collection+"/"+number {
+				at = f.Parent
+			}
+		}
+	}
+	return out
 }
 
 func (p *Project) document() map[string]any {

@@ -58,7 +58,8 @@ func (g *generator) value(s *api.Shape, structure, name string) any {
 		out := map[string]any{}
 		for i := range s.Members {
 			m := &s.Members[i]
-			if g.depth > 1 && g.rand.IntN(3) == 0 || g.depth == 1 && g.rand.IntN(10) == 0 {
+			scalar := m.Shape.Type != "structure" && m.Shape.Type != "list" && m.Shape.Type != "map"
+			if g.depth > 1 && g.rand.IntN(3) == 0 || g.depth == 1 && !scalar && g.rand.IntN(10) == 0 {
 				continue
 			}
 			v := g.value(m.Shape, s.Name, m.Name)
@@ -146,7 +147,7 @@ func (g *generator) text(s *api.Shape, name string) any {
 	if strings.HasSuffix(name, "Duration") || name == "ttl" {
 		return fmt.Sprintf("%ds", g.rand.IntN(3600))
 	}
-	if g.rand.IntN(20) == 0 {
+	if g.depth > 1 && g.rand.IntN(20) == 0 {
 		return ""
 	}
 	return words[g.rand.IntN(len(words))] + fmt.Sprintf("-%x", g.rand.Uint32N(1<<24))
@@ -170,13 +171,16 @@ func singular(collection string) string {
 // identify gives a document what tells it from others: its names, in the
 // service's way, and the place it is in.
 func (s *Server) identify(r *Request, shape *api.Shape, d map[string]any, path string, i int) {
-	path, _, _ = strings.Cut(path, "?")
+	path, query, _ := strings.Cut(path, "?")
 	trimmed := path
 	if version, rest, ok := strings.Cut(path, "/"); ok && strings.HasPrefix(version, "v") && len(version) < 8 {
 		trimmed = rest
 	}
 	collection := trimmed[strings.LastIndexByte(trimmed, '/')+1:]
 	name := fmt.Sprintf("%s-%d", singular(collection), i)
+	if _, instance, ok := strings.Cut(query, "instance="); ok {
+		name = instance + "-" + name
+	}
 	set := func(member string, v any) {
 		if m := shape.Member(member); m != nil {
 			if m.Shape.Type == "string" || m.Shape.Type == "long" || m.Shape.Type == "biginteger" || m.Shape.Type == "blob" {
@@ -249,6 +253,20 @@ func (s *Server) identify(r *Request, shape *api.Shape, d map[string]any, path s
 		if shape.Member("tableReference") != nil && len(parts) > 3 {
 			d["tableReference"] = map[string]any{"projectId": r.Project, "datasetId": parts[3], "tableId": fmt.Sprintf("table_%d", i)}
 			set("id", fmt.Sprintf("%s:%s.table_%d", r.Project, parts[3], i))
+		}
+		if shape.Member("routineReference") != nil && len(parts) > 3 {
+			d["routineReference"] = map[string]any{"projectId": r.Project, "datasetId": parts[3], "routineId": fmt.Sprintf("routine_%d", i)}
+		}
+	case "sqladmin":
+		if shape.Name == "DatabaseInstance" {
+			set("state", "RUNNABLE")
+			set("instanceType", "CLOUD_SQL_INSTANCE")
+		}
+	case "serviceusage":
+		d["config"] = map[string]any{"name": fmt.Sprintf("service%d.googleapis.com", i), "title": "A service"}
+	case "artifactregistry":
+		if shape.Member("format") != nil {
+			set("format", []string{"DOCKER", "MAVEN", "NPM"}[i%3])
 		}
 	case "dns":
 		if strings.HasSuffix(path, "rrsets") {

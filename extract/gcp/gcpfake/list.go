@@ -85,6 +85,11 @@ func (s *Server) output(r *Request, f *Fault) (map[string]any, *Refusal) {
 		if !strings.Contains(r.op.URI, "{") { // the project is in the query
 			key += "?project=" + r.Project
 		}
+		for _, k := range []string{"instance", "parent"} {
+			if v := r.Query.Get(k); v != "" {
+				key += "?" + k + "=" + v
+			}
+		}
 		for _, it := range s.collection(r, l, key) {
 			all = append(all, placed{"", it})
 		}
@@ -249,6 +254,11 @@ func (s *Server) scopes(svc *api.Service, path string) []string {
 			if op.Method == "GET" {
 				out = append(out, "global")
 			}
+		}
+	}
+	if len(out) == 0 {
+		for _, r := range s.regions() {
+			out = append(out, "regions/"+r)
 		}
 	}
 	slices.Sort(out)

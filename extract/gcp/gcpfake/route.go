@@ -118,7 +118,7 @@ func (s *Server) recognise(h *http.Request) (*Request, error) {
 // projectOf is the project that a request names.
 func projectOf(r *Request) string {
 	for _, k := range []string{"project", "projectId"} {
-		if v := r.Path[k]; v != "" {
+		if v := r.Path[k]; v != "" && !strings.Contains(v, "/") {
 			return v
 		}
 	}
