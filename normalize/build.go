@@ -332,16 +332,21 @@ func (b *nodeBuilder) entries(n *node, s *Shape, m *Member, w *want) {
 	if w.keys != nil {
 		n.key = b.node(keyShape, nil, w.keys, false, n.path)
 	}
-	if len(w.order) == 0 {
+	if len(w.order)+len(s.DropKeys) == 0 {
 		return
 	}
 	n.index = map[string]int32{}
+	add := func(key string, value *node) {
+		n.index[key] = int32(len(n.fields))
+		n.fields = append(n.fields, field{wire: key, node: value})
+	}
+	for _, key := range s.DropKeys {
+		add(key, nil)
+	}
 	for _, key := range w.order {
-		f := field{wire: key}
-		f.node = b.node(s.Elem, em, merge(w.members[key], w.values), n.emit, n.below("."+key))
-		k := int32(len(n.fields))
-		n.index[key] = k
-		n.fields = append(n.fields, f)
+		if !slices.Contains(s.DropKeys, key) {
+			add(key, b.node(s.Elem, em, merge(w.members[key], w.values), n.emit, n.below("."+key)))
+		}
 	}
 }
 

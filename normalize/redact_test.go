@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -72,5 +73,16 @@ func TestRedactForSeveralKinds(t *testing.T) {
 		if got := string(NewRedactor(c.plans...).Redact([]byte(in))); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+func TestDroppedKeysOfAMapAreInNoColumn(t *testing.T) {
+	m := dict(text())
+	m.DropKeys = []string{"secret"}
+	src := things(structure("Thing", member("Id", text()), member("Notes", m)))
+	s := spec(src, fieldOf{"thing_id", schema.Text, at("Id"), 0, false}, fieldOf{"notes", schema.JSON, at("Notes"), 0, false})
+	out := page(t, s, `{"Things":[{"Id":"x","Notes":{"secret":"s3","b":"2","a":"1"}},{"Id":"y","Notes":{"secret":"s3"}}]}`)
+	if strings.Contains(out, "s3") || !strings.Contains(out, `{\"a\":\"1\",\"b\":\"2\"}`) && !strings.Contains(out, `{"a":"1","b":"2"}`) {
+		t.Errorf("got %s", out)
 	}
 }

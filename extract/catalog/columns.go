@@ -311,15 +311,19 @@ func (t *table) finish() {
 			switch {
 			case !c.named && !o.named && o.value.call != c.value.call:
 				// The earlier call's column wins.
+			case k.raw.late && !(c.named && o.named):
+				loser := c
+				if c.named {
+					loser, taken[c.name] = o, c
+				}
+				sum := sha256.Sum256([]byte(pathText(loser.value.path)))
+				loser.name = shorten(loser.name[:min(len(loser.name), maxName-9)] + "_" + hex.EncodeToString(sum[:4]))
+				taken[loser.name] = loser
+				cols = append(cols, c)
 			case c.named:
 				k.failf(c.at, "columns %s and %s collide: both are %s", pathText(o.value.path), pathText(c.value.path), c.name)
 			case o.named:
 				k.failf(o.at, "columns %s and %s collide: both are %s", pathText(o.value.path), pathText(c.value.path), c.name)
-			case k.raw.late:
-				sum := sha256.Sum256([]byte(pathText(c.value.path)))
-				c.name = shorten(c.name[:min(len(c.name), maxName-9)] + "_" + hex.EncodeToString(sum[:4]))
-				taken[c.name] = c
-				cols = append(cols, c)
 			default:
 				k.failf(nil, "columns %s and %s collide: both are %s; rename or drop one", pathText(o.value.path), pathText(c.value.path), c.name)
 			}

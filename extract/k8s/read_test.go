@@ -45,7 +45,9 @@ type table struct {
 	edges    map[string][]string // by kind: relation kind ref
 	scopes   map[string]schema.ScopeResult
 	problems []schema.Problem
-	slow     func() // before each batch
+	failures []schema.ScopeResult // of whole clusters
+	slow     func()               // before each batch
+	accounts bool                 // the keys of scopes name them
 }
 
 func newTable() *table {
@@ -83,7 +85,14 @@ func (t *table) Write(_ context.Context, b *schema.Batch) error {
 func (t *table) Scope(_ context.Context, r schema.ScopeResult) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if r.Scope.Kind == "*" {
+		t.failures = append(t.failures, r)
+		return nil
+	}
 	key := r.Scope.Kind + " in " + r.Scope.Region
+	if t.accounts {
+		key = r.Scope.Kind + " " + r.Scope.Account + " in " + r.Scope.Region
+	}
 	if have, ok := t.scopes[key]; ok {
 		return fmt.Errorf("scope %s is reported twice: %+v, %+v", key, have, r)
 	}
@@ -199,4 +208,16 @@ func run(t testing.TB, s *k8s.Source, out *table) {
 	if err := extract.Schedule(ctx, []extract.Source{s}, out, 8); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// eventually waits for what the server does in its own time.
+func eventually(t testing.TB, f func() bool) {
+	t.Helper()
+	for range 600 {
+		if f() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("it did not come about in 30 s")
 }

@@ -139,3 +139,29 @@ func TestQuantitiesAreNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestClusterRole(t *testing.T) {
+	c := load(t)
+	entries, err := c.Select([]string{"kubernetes"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	role, err := k8scatalog.ClusterRole("dewpoint", entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(role), "secrets") {
+		t.Errorf("the role may list secrets without being asked to:\n%s", role)
+	}
+	for _, want := range []string{"kind: ClusterRole", "name: dewpoint", "- pods\n", "resourceNames: [kube-system]", "apiGroups: [rbac.authorization.k8s.io]"} {
+		if !strings.Contains(string(role), want) {
+			t.Errorf("no %q in\n%s", want, role)
+		}
+	}
+	if entries, err = c.Select([]string{"kubernetes_secret"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if role, err = k8scatalog.ClusterRole("dewpoint", entries); err != nil || !strings.Contains(string(role), "- secrets\n") {
+		t.Errorf("%v: no secrets in\n%s", err, role)
+	}
+}

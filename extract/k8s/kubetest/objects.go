@@ -29,6 +29,9 @@ func (s *Server) Do(ctx context.Context, method, path string, body []byte) ([]by
 	return answer(s.client, req)
 }
 
+// Send sends a request as Admin.
+func (s *Server) Send(req *http.Request) ([]byte, error) { return answer(s.client, req) }
+
 func answer(c *http.Client, req *http.Request) ([]byte, error) {
 	resp, err := c.Do(req)
 	if err != nil {
