@@ -41,7 +41,7 @@ type Sync struct {
 // the newest. The caller keeps ownership of the database.
 func Open(ctx context.Context, db *sql.DB, d Dialect) (*Estate, error) {
 	e := &Estate{DB: db, Dialect: d, tables: map[string]bool{}}
-	rows, err := db.QueryContext(ctx, "SELECT lower(table_name) FROM information_schema.tables WHERE table_schema = current_schema()")
+	rows, err := db.QueryContext(ctx, "SELECT lower(table_name) FROM information_schema.tables WHERE table_schema = current_schema() AND table_catalog = current_database()")
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
 	}
@@ -104,4 +104,31 @@ func (d Dialect) json(column, key string) string {
 		return "(" + column + "[" + literal(key) + "]::VARCHAR)"
 	}
 	return "(" + column + " ->> " + literal(key) + ")"
+}
+
+// uuid writes an _id as a literal.
+func (d Dialect) uuid(id string) string {
+	if d == Snowflake {
+		return literal(id)
+	}
+	return "CAST(" + literal(id) + " AS UUID)"
+}
+
+// document is a map or a document as JSON text.
+func (d Dialect) document(expr string) string {
+	switch d {
+	case Postgres:
+		return "CAST(" + expr + " AS VARCHAR)"
+	case Snowflake:
+		return "TO_JSON(" + expr + ")"
+	}
+	return "CAST(to_json(" + expr + ") AS VARCHAR)"
+}
+
+// value is any column as JSON text.
+func (d Dialect) value(column string) string {
+	if d == Snowflake {
+		return "TO_JSON(TO_VARIANT(" + column + "))"
+	}
+	return "CAST(to_json(" + column + ") AS VARCHAR)"
 }

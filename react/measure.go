@@ -177,6 +177,8 @@ func display(v any) string {
 		return string(x)
 	case time.Time:
 		return x.UTC().Format(time.RFC3339)
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64)
 	}
 	return fmt.Sprint(v)
 }

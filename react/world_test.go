@@ -134,6 +134,7 @@ type world struct {
 	rows    []string // statements to come
 	ids     map[string]uuid.UUID
 	times   int
+	store   react.Store
 }
 
 // everywhere runs a test in each database.

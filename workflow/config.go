@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/dewpoint-data/dewpoint/react"
 )
 
 // Config is the content of dewpoint.yaml. Every key may be left out: without
@@ -91,6 +93,38 @@ type ReactConfig struct {
 	OwnerTags []string `yaml:"owner_tags"`
 	// RequiredTags are those that every resource should have.
 	RequiredTags []string `yaml:"required_tags"`
+	// ExpiresTags hold the instant at which a resource ends, ExpirationTags
+	// the time from its creation; the first that is set counts.
+	ExpiresTags    []string `yaml:"expires_tags"`
+	ExpirationTags []string `yaml:"expiration_tags"`
+	// Rules are those in force, by name, with what is changed in them.
+	Rules map[string]react.Change `yaml:"rules"`
+	// RuleFolders hold rules of your own, as .yaml files.
+	RuleFolders []string `yaml:"rule_folders"`
+	// Protect says what is never touched.
+	Protect ProtectConfig `yaml:"protect"`
+	// Fresh is how old a complete reading may be that a rule acts on.
+	Fresh Duration `yaml:"fresh"`
+	// MaxPerDay is how many resources all rules may delete in 24 hours.
+	MaxPerDay int `yaml:"max_per_day"`
+	// State is the file that holds marks and the ledger, where the first sink
+	// is no Postgres.
+	State string `yaml:"state"`
+}
+
+// ProtectConfig says what is never touched.
+type ProtectConfig struct {
+	// Tags protect what bears them: a key, or KEY=GLOB.
+	Tags []string `yaml:"tags"`
+	// IDs, Accounts and Kinds are globs.
+	IDs      []string `yaml:"ids"`
+	Accounts []string `yaml:"accounts"`
+	Kinds    []string `yaml:"kinds"`
+	// SQL are statements that select the _id of what is protected.
+	SQL []string `yaml:"sql"`
+	// Allow are globs of accounts that may be acted in though their name looks
+	// like production's, or is not known.
+	Allow []string `yaml:"allow"`
 }
 
 // Duration is a time.Duration that also knows days: 400d.
@@ -138,6 +172,8 @@ func DefaultConfig() *Config {
 		ScopeTimeout:     Duration(30 * time.Minute),
 		React: ReactConfig{
 			MetricsRetention: Duration(400 * 24 * time.Hour), OwnerTags: []string{"owner"}, RequiredTags: []string{"owner"},
+			ExpiresTags: react.DefaultSettings().ExpiresTags, ExpirationTags: react.DefaultSettings().ExpirationTags,
+			Protect: ProtectConfig{Tags: react.DefaultProtection().Tags}, Fresh: Duration(3 * time.Hour), MaxPerDay: 500, State: "dewpoint.state",
 		},
 	}
 }

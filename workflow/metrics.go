@@ -45,6 +45,7 @@ func LoadMetrics(c *Config) ([]*react.Metric, error) {
 func ReactSettings(c *Config) (react.Settings, error) {
 	s := react.DefaultSettings()
 	s.OwnerTags, s.RequiredTags = c.React.OwnerTags, c.React.RequiredTags
+	s.ExpiresTags, s.ExpirationTags = c.React.ExpiresTags, c.React.ExpirationTags
 	if c.React.Prices != "" {
 		var err error
 		if s.Prices, err = react.LoadPrices(c.React.Prices); err != nil {

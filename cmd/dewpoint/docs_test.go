@@ -249,3 +249,30 @@ func pages(t *testing.T) []string {
 	}
 	return list
 }
+
+// TestRulesPage loads the configuration and the rules of the page.
+func TestRulesPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(docs, "react.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := range blocks(string(text), "yaml") {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "page.yaml")
+		if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := workflow.DefaultConfig()
+		if strings.HasPrefix(block, "react:") {
+			c, err = workflow.LoadConfig(path)
+		} else {
+			c.React.RuleFolders = []string{dir}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := workflow.LoadRules(c); err != nil {
+			t.Error(err)
+		}
+	}
+}

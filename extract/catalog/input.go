@@ -215,3 +215,31 @@ func (t inputTags) value(v *Vars) (any, error) {
 	}
 	return out, nil
 }
+
+// Columns are the columns of the row that the templates name, sorted.
+func (in *Input) Columns() []string {
+	names := map[string]bool{}
+	var walk func(v inputValue)
+	walk = func(v inputValue) {
+		switch x := v.(type) {
+		case inputList:
+			for _, e := range x {
+				walk(e)
+			}
+		case inputMap:
+			for _, e := range x {
+				walk(e)
+			}
+		case inputText:
+			for _, p := range x.parts {
+				if p.kind == varColumn {
+					names[p.arg] = true
+				}
+			}
+		}
+	}
+	for _, v := range in.members {
+		walk(v)
+	}
+	return sortedKeys(names)
+}

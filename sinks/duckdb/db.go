@@ -175,7 +175,11 @@ func (c *conn) withView(r *stage.Stream, name string, f func() error) error {
 	if err := f(); err != nil {
 		return errors.Join(r.Err(), err)
 	}
-	return r.Err()
+	if err := r.Err(); err != nil {
+		return err
+	}
+	// It would stay in the file, as a view of nothing.
+	return c.exec(context.Background(), "DROP VIEW IF EXISTS "+ident(name))
 }
 
 // arrow runs a query and gives its batches to f. The reader is valid until f

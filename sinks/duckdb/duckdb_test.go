@@ -76,3 +76,28 @@ func query(path, q string) ([][]string, error) {
 	defer db.Close()
 	return sinktest.QueryDuckDB(db, q)
 }
+
+// TestNothingStaged holds that what a commit reads from leaves nothing in the
+// file.
+func TestNothingStaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "estate.duckdb")
+	s, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, sync := range sinktest.Estate() {
+		if _, err := sync.Run(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := OpenReader(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRow("SELECT count(*) FROM duckdb_views() WHERE NOT internal AND sql = ''").Scan(&n); err != nil || n > 0 {
+		t.Errorf("%d views of nothing are left: %v", n, err)
+	}
+}

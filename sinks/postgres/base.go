@@ -201,7 +201,7 @@ func (b *base) checkVersion(url string) error {
 
 var ownTables = []string{
 	"resources", "edges", "resource_history", "sightings", "syncs", "scopes", "scope_states", "scope_times", "problems", "metrics", "kinds", "dewpoint_views",
-	"resource_tags", "scope_freshness",
+	"resource_tags", "scope_freshness", "marks", "actions", "react_leases",
 }
 
 // ownMigration is a file of migrations/postgres.

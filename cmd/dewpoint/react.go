@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
+	"github.com/dewpoint-data/dewpoint/react"
+	"github.com/dewpoint-data/dewpoint/workflow"
+)
+
+func (a *app) reactCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "react",
+		Short:   "Plan what rules would do",
+		GroupID: "use",
+		Long: `A rule is a SELECT of resources and what is to be done to them. Rules do nothing
+until react.rules names them, and then they are planned: no command changes a
+cloud without a plan.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.rulesCommand(), a.planCommand())
+	return cmd
+}
+
+func (a *app) rulesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rules",
+		Short: "List the rules and which are in force",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			all, enabled, err := workflow.LoadRules(c)
+			if err != nil {
+				return err
+			}
+			t := term.NewTable("RULE", "IN FORCE", "ACTION", "WHAT IT TAKES").Keep(3)
+			for _, r := range all {
+				force := "no"
+				if slices.Contains(enabled, r.Name) {
+					force = "yes"
+				}
+				t.Row(r.Name, force, string(r.Action), r.Help)
+			}
+			return t.Write(a.out)
+		},
+	}
+}
+
+type planFlags struct {
+	targets
+	output, out string
+}
+
+var planFormats = []string{"table", "json", "markdown"}
+
+func (a *app) planCommand() *cobra.Command {
+	var f planFlags
+	cmd := &cobra.Command{
+		Use:   "plan [RULE...]",
+		Short: "Say what rules would do, call by call, and what they leave alone and why",
+		Long: `Plans the rules in force, or those that are named, on the newest sync. A plan
+says of each resource why it matched, whose it is, the exact calls in order, what
+goes down with it, and what blocks it. Nothing in any cloud is changed.
+
+What matches is marked, so that the grace of its rule runs.`,
+		Example: `  $ dewpoint react plan unattached-volumes
+  $ dewpoint react plan expired -o markdown`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := oneOf("--output", f.output, planFormats); err != nil {
+				return err
+			}
+			return a.plan(&f, args)
+		},
+	}
+	f.targets.flags(cmd, "read this sink, by `URL` (default as sync writes)")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "table", strings.Join(planFormats, ", "))
+	complete(cmd, "output", completeWith(planFormats...))
+	cmd.Flags().StringVar(&f.out, "out", "", "also write the plans as JSON to this `file`")
+	return cmd
+}
+
+func (a *app) plan(f *planFlags, names []string) (err error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	if err := f.apply(c); err != nil {
+		return err
+	}
+	rules, err := chooseRules(c, names)
+	if err != nil {
+		return err
+	}
+	cat, err := workflow.LoadCatalogue(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	store, err := workflow.OpenStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	e, _, done, err := a.firstEstate(ctx, c.Sinks)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	p, err := workflow.NewPlanner(c, e, cat, store, buildVersion())
+	if err != nil {
+		return err
+	}
+	p.Mark = true
+	plans, failed := planAll(ctx, p, rules)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if f.out != "" {
+		if err := writePlans(f.out, plans); err != nil {
+			return err
+		}
+	}
+	if err := a.printPlans(plans, f.output); err != nil {
+		return err
+	}
+	if failed != nil {
+		return &partialError{failed}
+	}
+	return nil
+}
+
+// planAll plans rules; one that fails leaves the others alone.
+func planAll(ctx context.Context, p *react.Planner, rules []*react.Rule) ([]*react.Plan, error) {
+	var plans []*react.Plan
+	var failed []error
+	for _, r := range rules {
+		plan, err := p.Plan(ctx, r, time.Now())
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		plans = append(plans, plan)
+	}
+	return plans, errors.Join(failed...)
+}
+
+// chooseRules are the rules that are named, or those in force.
+func chooseRules(c *workflow.Config, names []string) ([]*react.Rule, error) {
+	all, enabled, err := workflow.LoadRules(c)
+	if err != nil {
+		return nil, err
+	}
+	var known []string
+	for _, r := range all {
+		known = append(known, r.Name)
+	}
+	for _, n := range names {
+		if !slices.Contains(known, n) {
+			return nil, usagef("there is no rule %q%s", n, suggest(n, known))
+		}
+	}
+	if len(names) == 0 {
+		names = enabled
+	}
+	if len(names) == 0 {
+		return nil, usagef("no rule is in force: name one, or some in react.rules; dewpoint react rules lists them")
+	}
+	return slices.DeleteFunc(all, func(r *react.Rule) bool { return !slices.Contains(names, r.Name) }), nil
+}
+
+func writePlans(path string, plans []*react.Plan) error {
+	b, err := json.MarshalIndent(plans, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o600)
+}
+
+func (a *app) printPlans(plans []*react.Plan, format string) error {
+	switch format {
+	case "json":
+		enc := json.NewEncoder(a.out.Out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(plans)
+	case "markdown":
+		return react.WriteMarkdown(a.out.Out, plans)
+	}
+	for i, p := range plans {
+		if i > 0 {
+			fmt.Fprintln(a.out.Out)
+		}
+		fmt.Fprintf(a.out.Out, "%s: %s\n", a.out.Bold(p.Rule), p.Sentence())
+		t := term.NewTable("", "RESOURCE", "ACCOUNT", "REGION", "OWNER", "WHY").Keep(2)
+		for _, x := range p.Ready() {
+			t.Row(string(x.Steps[len(x.Steps)-1].Verb), x.Kind+" "+x.ID, x.Account, x.Region, x.Owner, x.Why())
+			for _, m := range x.Takes {
+				t.Row("  with it", m.Kind+" "+m.ID, m.Account, m.Region, "", m.Why)
+			}
+		}
+		for _, x := range p.Blocked() {
+			t.Row("blocked", x.Kind+" "+x.ID, x.Account, x.Region, x.Owner, strings.Join(x.Blockers, "; "))
+		}
+		for _, x := range p.Waiting {
+			t.Row("waits", x.Kind+" "+x.ID, x.Account, x.Region, x.Owner, "until "+x.DueAt.Format("2006-01-02 15:04")+": "+x.Why())
+		}
+		for _, x := range p.Skipped {
+			t.Row("left alone", x.Kind+" "+x.ID, x.Account, x.Region, "", x.Why)
+		}
+		if t.Len() == 0 {
+			continue
+		}
+		if err := t.Write(a.out); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+// Package action is what may be done to one resource of a cloud, outside of a
+// sync: which calls that takes, and to make them. Clouds implement it, package
+// react asks it. It is a leaf: it imports the standard library only.
+package action
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Verb is something to be done.
+type Verb string
+
+// The verbs.
+const (
+	Delete Verb = "delete"
+	Tag    Verb = "tag"
+	Untag  Verb = "untag"
+)
+
+// Resource names a resource and holds what calls on it are made of.
+type Resource struct {
+	UID     string `json:"_id"` // the row's _id
+	Cloud   string `json:"cloud"`
+	Account string `json:"account"`
+	Region  string `json:"region"`
+	Kind    string `json:"kind"`
+	ID      string `json:"id"`
+	Name    string `json:"name,omitempty"`
+	URN     string `json:"urn,omitempty"`
+	// Columns are the row's own that calls need, as text; a list is JSON.
+	Columns map[string]string `json:"columns,omitempty"`
+	// CreatedAt is zero where the API does not say it.
+	CreatedAt time.Time `json:"created_at,omitzero"`
+}
+
+// Call is one call, exactly as it is made.
+type Call struct {
+	Service string         `json:"service"`
+	Op      string         `json:"op"`
+	Input   map[string]any `json:"input"`
+}
+
+// Args are what a verb needs besides the resource.
+type Args struct {
+	Tags map[string]string // to set
+	Keys []string          // to remove
+}
+
+// Calls says what acting on resources takes. It asks no cloud.
+type Calls interface {
+	// Calls are the calls of a verb, in order. It is ErrCannot where the API
+	// has none.
+	Calls(v Verb, r Resource, a Args) ([]Call, error)
+	// Columns are the columns of the kind's table that its calls need.
+	Columns(kind string) []string
+	// Can says whether the API has the verb for the kind. Taggable kinds can
+	// have tags, dated ones a creation time.
+	Can(v Verb, kind string) bool
+	Taggable(kind string) bool
+	Dated(kind string) bool
+}
+
+// Cloud acts. Its methods are safe for concurrent use.
+type Cloud interface {
+	Calls
+	// Read reads a resource by its id. It is ErrGone where it is no more, and
+	// ErrCannot where the API cannot read one.
+	Read(ctx context.Context, r Resource) (*Current, error)
+	// Do makes a call and returns the id by which the vendor finds it. Errors
+	// are *Error, or that of the context.
+	Do(ctx context.Context, r Resource, c Call) (requestID string, err error)
+}
+
+// Current is a resource as it is.
+type Current struct {
+	CreatedAt time.Time
+	// Tags are nil where the answer does not hold them.
+	Tags map[string]string
+	// Status is the vendor's, in lower case: terminated, deleting. Empty where
+	// there is none.
+	Status string
+}
+
+// The errors of asking.
+var (
+	ErrGone   = errors.New("it is gone")
+	ErrCannot = errors.New("the API has no such call")
+)
+
+// Error is an error of a call.
+type Error struct {
+	Code, RequestID string
+	// Gone says that the resource is no more, Busy that something else is in
+	// the way which may go by itself (a dependency that is being deleted, a
+	// throttle), Unknown that it is not known whether the call was carried out.
+	Gone, Busy, Unknown bool
+	Err                 error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,141 @@
+package react
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dewpoint-data/dewpoint/extract/action"
+)
+
+// Store keeps what outlives a run: marks of grace, and the ledger of actions.
+// Its methods are safe for concurrent use, and each is one transaction.
+type Store interface {
+	// Marks are those of a rule, by _id.
+	Marks(ctx context.Context, rule string) (map[string]Mark, error)
+	// SetMarks puts marks and removes others of a rule, by _id.
+	SetMarks(ctx context.Context, rule string, put []Mark, remove []string) error
+	// Actions are those of the ledger, oldest first.
+	Actions(ctx context.Context, f ActionFilter) ([]Action, error)
+	// PutAction enters an action or its next state.
+	PutAction(ctx context.Context, a Action) error
+	// Lock takes a lease, which is held until the function returned is called
+	// or the process ends. It fails with a *LockedError while another holds it.
+	Lock(ctx context.Context, name string) (release func() error, err error)
+	Close() error
+}
+
+// Mark says since when a resource matches a rule.
+type Mark struct {
+	UID            string    `json:"_id"`
+	RuleHash       string    `json:"rule_hash"`
+	Incarnation    string    `json:"incarnation"`
+	FirstMatchedAt time.Time `json:"first_matched_at"`
+	FirstSync      string    `json:"first_sync_id"`
+	LastMatchedAt  time.Time `json:"last_matched_at"`
+	// FrozenAt is since when it cannot be told whether it matches: the grace
+	// stands still meanwhile.
+	FrozenAt time.Time `json:"frozen_at,omitzero"`
+}
+
+// State is how far an action came.
+type State string
+
+// The states: an action is entered before its call and after it.
+const (
+	Intent  State = "intent"
+	Called  State = "called"
+	Done    State = "done"
+	Failed  State = "failed"
+	Unknown State = "unknown" // whether the call was carried out
+)
+
+// Action is an entry of the ledger.
+type Action struct {
+	ID        uuid.UUID     `json:"action_id"`
+	Plan      uuid.UUID     `json:"plan_id"`
+	Rule      string        `json:"rule"`
+	Verb      action.Verb   `json:"verb"`
+	UID       string        `json:"_id"`
+	Cloud     string        `json:"cloud"`
+	Account   string        `json:"account"`
+	Region    string        `json:"region"`
+	Kind      string        `json:"kind"`
+	Resource  string        `json:"id"`
+	Reason    string        `json:"reason"`
+	Calls     []action.Call `json:"calls"`
+	State     State         `json:"state"`
+	RequestID string        `json:"request_id,omitempty"`
+	Error     string        `json:"error,omitempty"`
+	// Along is how many resources go along with it without a call.
+	Along int `json:"along,omitempty"`
+	// Began is when it was entered, At when its state changed.
+	Began time.Time `json:"began_at"`
+	At    time.Time `json:"at"`
+}
+
+// ActionFilter chooses actions; the zero value takes all.
+type ActionFilter struct {
+	Plan  uuid.UUID
+	Since time.Time
+}
+
+// LockedError says that another process holds a lease.
+type LockedError struct{ Name, Holder string }
+
+func (e *LockedError) Error() string {
+	return "the state is held by " + e.Holder + " (" + e.Name + "): wait for it"
+}
+
+// remember updates the marks of a rule: a mark is new where a resource first
+// matches, or where the rule or the incarnation is another one; it is removed
+// where a resource no longer matches and its scope was read completely.
+func (s *planning) remember(ctx context.Context, matched []string) error {
+	old, err := s.Store.Marks(ctx, s.rule.Name)
+	if err != nil {
+		return err
+	}
+	s.marks = map[string]Mark{}
+	var put []Mark
+	for _, uid := range matched {
+		f := s.facts[uid]
+		m, ok := old[uid]
+		if !ok || m.RuleHash != s.plan.RuleHash || m.Incarnation != f.incarnation() {
+			m = Mark{UID: uid, RuleHash: s.plan.RuleHash, Incarnation: f.incarnation(), FirstMatchedAt: s.now, FirstSync: s.plan.Sync}
+		}
+		if !m.FrozenAt.IsZero() {
+			m.FirstMatchedAt = m.FirstMatchedAt.Add(s.now.Sub(m.FrozenAt))
+			m.FrozenAt = time.Time{}
+		}
+		m.LastMatchedAt = s.now
+		s.marks[uid] = m
+		put = append(put, m)
+	}
+	if !s.Mark {
+		return nil
+	}
+	var unmatched []string
+	for uid := range old {
+		if _, still := s.marks[uid]; !still {
+			unmatched = append(unmatched, uid)
+		}
+	}
+	facts, err := s.Estate.facts(ctx, unmatched)
+	if err != nil {
+		return err
+	}
+	var remove []string
+	for _, uid := range unmatched {
+		f := facts[uid]
+		if f == nil || f.unread == "" && s.fresh.of(f.Kind, f.scope, s.since) == "" && s.absence(f) == "" {
+			remove = append(remove, uid)
+			continue
+		}
+		if m := old[uid]; m.FrozenAt.IsZero() {
+			m.FrozenAt = s.now
+			put = append(put, m)
+		}
+	}
+	return s.Store.SetMarks(ctx, s.rule.Name, put, remove)
+}

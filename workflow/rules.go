@@ -1,0 +1,89 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dewpoint-data/dewpoint/extract/acting"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/react"
+	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/postgres"
+)
+
+// LoadRules are all rules there are, bundled and of the configuration's
+// folders, and the names of those in force, which are changed as the
+// configuration says. Both are by name.
+func LoadRules(c *Config) (all []*react.Rule, enabled []string, err error) {
+	all = react.BundledRules()
+	for _, dir := range c.React.RuleFolders {
+		own, err := react.LoadRules(dir)
+		if err != nil {
+			return nil, nil, &ConfigError{fmt.Errorf("react.rule_folders: %w", err)}
+		}
+		for _, r := range own {
+			if i := findRule(all, r.Name); i >= 0 {
+				return nil, nil, &ConfigError{fmt.Errorf("react.rule_folders: %s: the rule %s is in %s already: give it another name", r.File, r.Name, all[i].File)}
+			}
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b *react.Rule) int { return strings.Compare(a.Name, b.Name) })
+	for _, name := range slices.Sorted(maps.Keys(c.React.Rules)) {
+		i := findRule(all, name)
+		if i < 0 {
+			return nil, nil, &ConfigError{fmt.Errorf("react.rules: there is no rule %q: dewpoint react rules lists them", name)}
+		}
+		if all[i], err = all[i].Changed(c.React.Rules[name]); err != nil {
+			return nil, nil, &ConfigError{fmt.Errorf("react.rules: %w", err)}
+		}
+		enabled = append(enabled, name)
+	}
+	return all, enabled, nil
+}
+
+func findRule(all []*react.Rule, name string) int {
+	return slices.IndexFunc(all, func(r *react.Rule) bool { return r.Name == name })
+}
+
+// OpenStore opens where marks and the ledger are kept: in the first sink if it
+// is a Postgres, else in the file of the configuration. The caller closes it.
+func OpenStore(ctx context.Context, c *Config) (react.Store, error) {
+	for _, prefix := range []string{"postgres://", "postgresql://"} {
+		if strings.HasPrefix(strings.ToLower(c.Sinks[0]), prefix) {
+			db, err := postgres.OpenState(ctx, c.Sinks[0])
+			if err != nil {
+				return nil, hide(err, c.Sinks[0])
+			}
+			return react.NewPostgresStore(db), nil
+		}
+	}
+	return react.OpenFileStore(c.React.State), nil
+}
+
+// NewPlanner makes the planner of a configuration for an estate.
+func NewPlanner(c *Config, e *react.Estate, cat *catalog.Catalogue, store react.Store, version string) (*react.Planner, error) {
+	settings, err := ReactSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	x := c.React.Protect
+	p := react.Protection{Tags: x.Tags, IDs: x.IDs, Accounts: x.Accounts, Kinds: x.Kinds, SQL: x.SQL, Allow: x.Allow}
+	if err := p.Validate(); err != nil {
+		return nil, &ConfigError{fmt.Errorf("react.protect: %w", err)}
+	}
+	kinds := map[string]*schema.Kind{}
+	for _, entry := range cat.Entries() {
+		if !entry.Optional {
+			kinds[entry.Kind.Name] = entry.Kind
+		}
+	}
+	return &react.Planner{
+		Estate: e, Kinds: kinds, Calls: acting.Calls{Catalogue: cat}, Settings: settings, Protection: p, Store: store,
+		Fresh: time.Duration(c.React.Fresh), PerDay: c.React.MaxPerDay, Version: version,
+	}, nil
+}
