@@ -12,7 +12,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
@@ -303,16 +302,10 @@ func (m *commit) declarations() *stage.Stream {
 	defer b.Release()
 	for _, ks := range m.t.Kinds() {
 		for i, e := range ks.Edges {
-			match, onDelete := e.Match, e.OnDelete
-			if match == "" {
-				match = schema.MatchID
-			}
-			if onDelete == "" {
-				onDelete = schema.Block
-			}
+			e = stage.Declaration(e)
 			b.Field(0).(*array.Int32Builder).Append(ks.Index)
 			b.Field(1).(*array.Int32Builder).Append(int32(i))
-			for j, v := range [...]string{ks.Name, e.To, e.Relation, string(match), string(onDelete)} {
+			for j, v := range [...]string{ks.Name, e.To, e.Relation, string(e.Match), string(e.OnDelete)} {
 				b.Field(2 + j).(*array.StringBuilder).Append(v)
 			}
 		}

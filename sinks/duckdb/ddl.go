@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // columnType returns the SQL type of a column.
@@ -68,26 +68,12 @@ func (m *commit) migrate(ctx context.Context) error {
 	return nil
 }
 
-// layout identifies what the DDL of a kind is made from.
-func layout(k *schema.Kind) string {
-	type col struct {
-		Name string
-		Type schema.Type
-		Doc  string
-	}
-	var cols []col
-	for _, c := range k.TableColumns() {
-		cols = append(cols, col{c.Name, c.Type, c.Doc})
-	}
-	return schema.HashDefinition([]any{k.Name, k.Doc, cols})
-}
-
 // defineKind makes or extends a kind's table and records the definition.
 func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 	k := ks.Kind
 	old, known := m.base.byKey[k.Key]
 	table := m.base.table(k)
-	now := layout(k)
+	now := tables.Layout(k)
 	former := ""
 	if table != "" && table != k.Name {
 		former = table
@@ -113,7 +99,7 @@ func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 		next.base = mustJSON(k.Base)
 	}
 	next.edges = mustJSON(k.Edges)
-	columns, changed := mergeColumns(old.columns, k)
+	columns, changed := tables.MergeColumns(old.columns, k)
 	if known && !changed && old.name == next.name && old.definition == next.definition && old.layout == next.layout &&
 		old.parent == next.parent && sameJSON(old.base, next.base) && sameJSON(old.edges, next.edges) {
 		return nil
@@ -139,22 +125,6 @@ func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 		}
 	}
 	return nil
-}
-
-// mergeColumns returns the columns of a definition, and those that left it
-// behind a minus, and whether they differ from the old ones.
-func mergeColumns(old []string, k *schema.Kind) ([]string, bool) {
-	var all []string
-	for _, c := range k.TableColumns() {
-		all = append(all, c.Name)
-	}
-	for _, c := range old {
-		name := strings.TrimPrefix(c, "-")
-		if !slices.Contains(all, name) && !slices.Contains(all, "-"+name) {
-			all = append(all, "-"+name)
-		}
-	}
-	return all, !slices.Equal(slices.Sorted(slices.Values(all)), slices.Sorted(slices.Values(old)))
 }
 
 // defineTable creates a kind's table, or adds what it lacks.

@@ -56,7 +56,7 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 		fresh = "(e.kind IN (" + strings.Join(whole, ", ") + ") OR " + fresh + ")"
 	}
 	distinct := ""
-	if m.sharedDeclarations() {
+	if m.t.SharedDeclarations() {
 		distinct = "DISTINCT"
 	}
 	// What has a colon, a slash or a UUID's length may be a urn; id is what
@@ -85,22 +85,6 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 		}
 	}
 	return m.resolveNew(ctx)
-}
-
-// sharedDeclarations says whether two edges of a row may differ in their
-// declaration alone.
-func (m *commit) sharedDeclarations() bool {
-	for _, ks := range m.t.Kinds() {
-		seen := map[[2]string]bool{}
-		for _, e := range ks.Edges {
-			key := [2]string{e.To, e.Relation}
-			if seen[key] {
-				return true
-			}
-			seen[key] = true
-		}
-	}
-	return false
 }
 
 // resolveNew resolves the edges of the table ne and enters them. Most name an

@@ -1,6 +1,9 @@
 package duckdb
 
-import "github.com/dewpoint-data/dewpoint/schema"
+import (
+	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
+)
 
 // ViewKind is a kind with its table's columns, as a part of a base's view.
 type ViewKind struct {
@@ -12,15 +15,15 @@ type ViewKind struct {
 // BaseViewSQL is the query of the unified view of a base over the tables of
 // the kinds, which may be none.
 func BaseViewSQL(v schema.BaseView, kinds []ViewKind) string {
-	var all []baseKind
+	var all []tables.BaseKind
 	for _, k := range kinds {
-		b := baseKind{kind: k.Kind, base: k.Base, columns: map[string]string{}}
+		b := tables.BaseKind{Kind: k.Kind, Base: k.Base, Columns: map[string]string{}}
 		for _, c := range k.Columns {
-			b.columns[c.Name] = canonicalType(columnType(c.Type))
+			b.Columns[c.Name] = canonicalType(columnType(c.Type))
 		}
 		all = append(all, b)
 	}
-	return baseView(v, all)
+	return dialect.BaseView(v, all)
 }
 
 // ColumnType is the SQL type of a column.

@@ -12,6 +12,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // PlanSchema compares the file with the kinds. A file that is not there yet is
@@ -301,15 +302,11 @@ func (b *schemaState) dropKind(k storedKind) sinks.SchemaChange {
 func (b *schemaState) formerNames(table string) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(b.made)) {
-		if b.views[strings.ToLower(name)] && !isBaseView(name) && strings.HasSuffix(b.made[name], " FROM "+ident(table)) {
+		if b.views[strings.ToLower(name)] && !tables.IsBaseView(name) && strings.HasSuffix(b.made[name], " FROM "+ident(table)) {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-func isBaseView(name string) bool {
-	return slices.ContainsFunc(schema.BaseViews, func(v schema.BaseView) bool { return v.View == name })
 }
 
 func createTable(k *schema.Kind) string {

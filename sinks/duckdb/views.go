@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // defineViews makes the views of the bases and of the kinds' former names.
@@ -49,91 +50,32 @@ func (m *commit) defineViews(ctx context.Context) error {
 	return nil
 }
 
+// dialect is how the unified views are said here.
+var dialect = tables.Dialect{Ident: ident, Literal: literal, Type: columnType, Convert: convert}
+
 // wantedViews returns the views' definitions and docs by name.
 func (m *commit) wantedViews(ctx context.Context) (want, docs map[string]string, err error) {
-	want, docs = map[string]string{}, map[string]string{}
-	kinds, err := m.texts(ctx, "SELECT kind, base::VARCHAR FROM kinds WHERE base IS NOT NULL ORDER BY kind")
+	stored, err := m.texts(ctx, "SELECT kind, base::VARCHAR FROM kinds WHERE base IS NOT NULL")
 	if err != nil {
 		return nil, nil, err
 	}
-	byBase := map[string][]baseKind{}
-	for _, r := range kinds {
-		k := baseKind{kind: r[0], columns: m.base.tables[r[0]]}
-		if err := json.Unmarshal([]byte(r[1]), &k.base); err != nil {
+	var kinds []tables.BaseKind
+	for _, r := range stored {
+		k := tables.BaseKind{Kind: r[0], Columns: m.base.tables[r[0]]}
+		if err := json.Unmarshal([]byte(r[1]), &k.Base); err != nil {
 			return nil, nil, fmt.Errorf("the base of %s: %w", r[0], err)
 		}
-		if k.columns != nil {
-			byBase[k.base.Name] = append(byBase[k.base.Name], k)
+		if k.Columns != nil {
+			kinds = append(kinds, k)
 		}
 	}
-	for _, v := range schema.BaseViews {
-		want[v.View], docs[v.View] = baseView(v, byBase[v.Base]), v.Doc
-	}
-	for _, ks := range m.t.Kinds() {
-		var names []string
-		for _, c := range ks.TableColumns() {
-			names = append(names, c.Name)
-		}
-		for _, old := range ks.Renamed {
-			want[old] = fmt.Sprintf("SELECT %s FROM %s", idents("", names), ident(ks.Name))
-			docs[old] = "The former name of " + ks.Name + "."
-		}
-	}
+	want, docs = dialect.Views(kinds, m.t.sync.Kinds)
 	return want, docs, nil
 }
 
-// baseKind is a kind that is part of a base's view.
-type baseKind struct {
-	kind    string
-	base    schema.Base
-	columns map[string]string // the table's, with their types
-}
-
-func baseView(v schema.BaseView, kinds []baseKind) string {
-	var unified []string
-	for _, c := range schema.Unified {
-		switch c.Name {
-		case "_scope", "_hash", "_unread":
-		default:
-			unified = append(unified, c.Name)
-		}
-	}
-	if len(kinds) == 0 {
-		var b strings.Builder
-		b.WriteString("SELECT " + idents("", unified))
-		for _, c := range v.Columns {
-			fmt.Fprintf(&b, ", NULL::%s AS %s", columnType(c.Type), ident(c.Name))
-		}
-		return b.String() + " FROM resources WHERE false"
-	}
-	var parts []string
-	for _, k := range kinds {
-		var b strings.Builder
-		b.WriteString("SELECT " + idents("", unified))
-		for _, c := range v.Columns {
-			fmt.Fprintf(&b, ", %s AS %s", k.expression(c), ident(c.Name))
-		}
-		parts = append(parts, b.String()+" FROM "+ident(k.kind))
-	}
-	return strings.Join(parts, "\nUNION ALL\n")
-}
-
-// expression computes a base's column from the kind's table; NULL where the
-// kind does not have it.
-func (k *baseKind) expression(c schema.Column) string {
-	want := columnType(c.Type)
-	m, ok := k.base.Columns[c.Name]
-	if !ok {
-		return "NULL::" + want
-	}
-	if m.Const != "" {
-		return fmt.Sprintf("%s::%s", literal(m.Const), want)
-	}
-	have, ok := k.columns[m.Column]
-	if !ok {
-		return "NULL::" + want
-	}
-	col := ident(m.Column)
+// convert computes a base's column from a column of a kind's table.
+func convert(c schema.Column, m schema.BaseColumn, have string) string {
+	want, col := columnType(c.Type), ident(m.Column)
 	switch {
 	case m.Present:
 		switch {

@@ -17,6 +17,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/parquet/objects"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // load reads the state before the sync and the hashes of its rows.
@@ -247,20 +248,6 @@ func defineKind(old *storedKind, k *schema.Kind, now time.Time) *storedKind {
 			def.Columns = append(def.Columns, storedColumn{Name: c.Name, Type: c.Type.String(), Doc: c.Doc, Since: now})
 		}
 	}
-	def.Layout = layoutOf(k)
+	def.Layout = tables.Layout(k)
 	return def
-}
-
-// layoutOf identifies what the table of a kind is made from.
-func layoutOf(k *schema.Kind) string {
-	type col struct {
-		Name string
-		Type schema.Type
-		Doc  string
-	}
-	var cols []col
-	for _, c := range k.TableColumns() {
-		cols = append(cols, col{c.Name, c.Type, c.Doc})
-	}
-	return schema.HashDefinition([]any{k.Name, k.Doc, cols})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // edgeKind is what a commit does to the edges that leave the rows of a kind.
@@ -152,7 +153,7 @@ func (e *edgeKind) affected(touched map[string]bool) bool {
 
 // collect gathers the references that have to be resolved.
 func (e *edgeKind) collect(ctx context.Context, r *resolver, touched map[string]bool) error {
-	e.shared = shared(e.decls)
+	e.shared = stage.SharedDeclarations(e.decls)
 	affected := e.affected(touched)
 	if affected {
 		if err := e.collectStanding(); err != nil {
@@ -184,20 +185,6 @@ func (e *edgeKind) collect(ctx context.Context, r *resolver, touched map[string]
 
 func (e *edgeKind) referenceOf(r *resolver, s *stagedEdge) reference {
 	return r.reference(s.decl.To, s.ref, s.account, s.region, s.decl.Match)
-}
-
-// shared says whether two edges of a row may differ in their declaration
-// alone.
-func shared(decls []schema.Edge) bool {
-	seen := map[[2]string]bool{}
-	for _, d := range decls {
-		key := [2]string{d.To, d.Relation}
-		if seen[key] {
-			return true
-		}
-		seen[key] = true
-	}
-	return false
 }
 
 // stagedEdge is an edge of a row that was entered.
@@ -281,7 +268,7 @@ func (e *edgeKind) each(ctx context.Context, f func(o *oldEdge) error) error {
 	if e.k != nil {
 		dropped = e.changedRows()
 	}
-	return readTable(ctx, e.t.sink.store, e.files, columnNames(edgeColumns), func(cols []arrow.Array, _ int64, n int) error {
+	return readTable(ctx, e.t.sink.store, e.files, tables.ColumnNames(edgeColumns), func(cols []arrow.Array, _ int64, n int) error {
 		str := func(c, i int) string { return cols[c].(*array.String).Value(i) }
 		for i := range n {
 			o := oldEdge{relation: str(2, i), toKind: e.nameOf(str(3, i)), ref: str(4, i), resolution: resolutionNamed(str(6, i)), onDelete: str(7, i), scope: str(8, i)}
@@ -488,11 +475,7 @@ func (e *edgeKind) write(ctx context.Context, r *resolver) error {
 	refs := e.refs[e.open:]
 	at = 0
 	putStaged := func(s *stagedEdge) error {
-		onDelete := s.decl.OnDelete
-		if onDelete == "" {
-			onDelete = schema.Block
-		}
-		o := oldEdge{from: [16]byte(s.from), relation: s.decl.Relation, toKind: s.decl.To, ref: s.ref, onDelete: string(onDelete), scope: s.scope}
+		o := oldEdge{from: [16]byte(s.from), relation: s.decl.Relation, toKind: s.decl.To, ref: s.ref, onDelete: string(stage.Declaration(*s.decl).OnDelete), scope: s.scope}
 		settle(&o, &refs[at])
 		at++
 		return put(&o)
@@ -641,7 +624,7 @@ func (m *commit) copyHistory(ctx context.Context, from []fileEntry, keep func(un
 			until = f.Until
 		}
 	}
-	err = readTable(ctx, m.t.sink.store, from, columnNames(historyColumns), func(cols []arrow.Array, _ int64, n int) error {
+	err = readTable(ctx, m.t.sink.store, from, tables.ColumnNames(historyColumns), func(cols []arrow.Array, _ int64, n int) error {
 		for i := range n {
 			end := timeAt(cols[6], i)
 			if keep != nil && !keep(end) {

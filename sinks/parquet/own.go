@@ -17,6 +17,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // ownState is what dewpoint's own small tables held before the sync.
@@ -82,7 +83,7 @@ func (m *commit) loadOwn(ctx context.Context) error {
 }
 
 func (m *commit) loadSyncs(ctx context.Context) error {
-	return readTable(ctx, m.t.sink.store, m.t.base.Files["syncs"], columnNames(syncColumns), func(cols []arrow.Array, _ int64, n int) error {
+	return readTable(ctx, m.t.sink.store, m.t.base.Files["syncs"], tables.ColumnNames(syncColumns), func(cols []arrow.Array, _ int64, n int) error {
 		for i := range n {
 			r := syncRow{
 				id: textAt(cols[0], i), started: timeAt(cols[1], i), finished: timeAt(cols[2], i), version: textAt(cols[3], i), state: textAt(cols[4], i),
@@ -95,14 +96,6 @@ func (m *commit) loadSyncs(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-func columnNames(cols []schema.Column) []string {
-	list := make([]string, len(cols))
-	for i, c := range cols {
-		list[i] = c.Name
-	}
-	return list
 }
 
 func textAt(a arrow.Array, i int) string {
@@ -137,7 +130,7 @@ func (m *commit) loadScopeRows(ctx context.Context) error {
 	lists := map[string][]string{}
 	m.own.scopes = make([]scopeRow, 0, m.t.base.rows("scopes", ""))
 	defer func() { slices.SortStableFunc(m.own.scopes, compareScopes) }()
-	return readTable(ctx, m.t.sink.store, m.t.base.Files["scopes"], columnNames(scopeColumns), func(cols []arrow.Array, _ int64, n int) error {
+	return readTable(ctx, m.t.sink.store, m.t.base.Files["scopes"], tables.ColumnNames(scopeColumns), func(cols []arrow.Array, _ int64, n int) error {
 		for i := range n {
 			r := scopeRow{
 				sync: text(cols[0], i), place: place{text(cols[1], i), text(cols[2], i), text(cols[3], i)}, kind: m.nameOf(text(cols[4], i)),
@@ -602,7 +595,7 @@ func (m *commit) applyProblems(ctx context.Context) error {
 	}
 	var rows []problem
 	changed := false
-	err := readTable(ctx, m.t.sink.store, m.t.base.Files["problems"], columnNames(problemColumns), func(cols []arrow.Array, _ int64, n int) error {
+	err := readTable(ctx, m.t.sink.store, m.t.base.Files["problems"], tables.ColumnNames(problemColumns), func(cols []arrow.Array, _ int64, n int) error {
 		for i := range n {
 			p := problem{
 				key: stage.ProblemKey{

@@ -14,6 +14,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // PlanSchema compares the latest state with the kinds.
@@ -28,36 +29,27 @@ func (s *Sink) PlanSchema(ctx context.Context, kinds []*schema.Kind) ([]sinks.Sc
 // planSchema lists what differs: conflicts, additions, drops. The SQL of a
 // change is that of a table of DuckDB: the files follow it.
 func (s *Sink) planSchema(ctx context.Context, base *state, kinds []*schema.Kind) ([]sinks.SchemaChange, error) {
-	var conflicts, all, drops []sinks.SchemaChange
+	var all tables.Changes
 	taken, err := s.taken(ctx, base, kinds)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range taken {
-		conflicts = append(conflicts, sinks.SchemaChange{
+		all.Add(sinks.SchemaChange{
 			Action: sinks.Conflict, Table: name, Have: "files that are not dewpoint's", Want: "an empty folder",
 		})
 	}
 	have := map[string]bool{}
 	for _, k := range kinds {
 		have[k.Key] = true
-		for _, c := range base.cat.changes(k) {
-			switch c.Action {
-			case sinks.Conflict:
-				conflicts = append(conflicts, c)
-			case sinks.DropColumn:
-				drops = append(drops, c)
-			default:
-				all = append(all, c)
-			}
-		}
+		all.Add(base.cat.changes(k)...)
 	}
 	for _, k := range base.cat.Kinds {
 		if !have[k.Key] {
-			drops = append(drops, sinks.SchemaChange{Action: sinks.DropTable, Table: k.Name, Have: k.Name, SQL: "DROP TABLE " + duckdb.Ident(k.Name)})
+			all.Add(sinks.SchemaChange{Action: sinks.DropTable, Table: k.Name, Have: k.Name, SQL: "DROP TABLE " + duckdb.Ident(k.Name)})
 		}
 	}
-	return slices.Concat(conflicts, all, drops), nil
+	return all.All(), nil
 }
 
 // changes lists what a kind's table lacks, has too much or has otherwise.

@@ -13,6 +13,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // base is what the schema holds before a sync. Names are as Postgres has them.
@@ -237,15 +238,11 @@ func ownMigrations() ([]ownMigration, error) {
 func (b *base) formerNames(table string) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(b.made)) {
-		if b.views[shorten(name)] && !isBaseView(name) && strings.HasSuffix(b.made[name], " FROM "+ident(table)) {
+		if b.views[shorten(name)] && !tables.IsBaseView(name) && strings.HasSuffix(b.made[name], " FROM "+ident(table)) {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-func isBaseView(name string) bool {
-	return slices.ContainsFunc(schema.BaseViews, func(v schema.BaseView) bool { return v.View == name })
 }
 
 // columnType returns the SQL type of a column, as format_type spells it.

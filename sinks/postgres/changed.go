@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // changed compares the candidates with their rows column by column and enters
@@ -176,7 +177,7 @@ func (k *kindCommit) historyQuery(change, columns, join string) string {
 // document returns the expression for a row of the kind's table as JSON.
 func (k *kindCommit) document() string {
 	doc := "to_jsonb(t)"
-	for _, name := range columnNames(k.k.TableColumns()) {
+	for _, name := range tables.ColumnNames(k.k.TableColumns()) {
 		if s := shorten(name); s != name {
 			doc = fmt.Sprintf("(%s - %s || jsonb_build_object(%s, t.%s))", doc, literal(s), literal(name), ident(name))
 		}

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // commit is the one transaction in which a staged sync becomes visible.
@@ -271,15 +271,9 @@ func (m *commit) defineKinds(ctx context.Context) error {
 	for _, k := range m.t.Kinds() {
 		kinds = append(kinds, fmt.Sprintf("(%d, %s, %s, %s, %s)", k.Index, literal(k.Name), literal(k.Parent), literal(k.Key), literal(k.Definition)))
 		for i, e := range k.Edges {
-			match, onDelete := e.Match, e.OnDelete
-			if match == "" {
-				match = schema.MatchID
-			}
-			if onDelete == "" {
-				onDelete = schema.Block
-			}
+			e = stage.Declaration(e)
 			declarations = append(declarations, fmt.Sprintf("(%d, %d, %s, %s, %s, %s, %s)", k.Index, i,
-				literal(k.Name), literal(e.To), literal(e.Relation), literal(string(match)), literal(string(onDelete))))
+				literal(k.Name), literal(e.To), literal(e.Relation), literal(string(e.Match)), literal(string(e.OnDelete))))
 		}
 		if err := m.defineKind(ctx, k); err != nil {
 			return fmt.Errorf("record %s: %w", k.Name, err)
@@ -302,7 +296,7 @@ func (m *commit) defineKind(ctx context.Context, k *stage.Kind) error {
 	if k.Base != nil {
 		base = mustJSON(k.Base)
 	}
-	columns, changed := mergeColumns(old.columns, k.Kind)
+	columns, changed := tables.MergeColumns(old.columns, k.Kind)
 	if !changed && old.definition == k.Definition && old.parent == k.Parent && sameJSON(base, old.base) && sameJSON(edges, old.edges) {
 		return nil
 	}

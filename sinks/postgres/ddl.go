@@ -12,6 +12,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // definer brings the tables, those of the staging and the views to what the
@@ -107,25 +108,11 @@ func (d *definer) migrate(ctx context.Context) error {
 	return d.read(ctx)
 }
 
-// layout identifies what the DDL of a kind is made from.
-func layout(k *schema.Kind) string {
-	type col struct {
-		Name string
-		Type schema.Type
-		Doc  string
-	}
-	var cols []col
-	for _, c := range k.TableColumns() {
-		cols = append(cols, col{c.Name, c.Type, c.Doc})
-	}
-	return schema.HashDefinition([]any{k.Name, k.Doc, cols})
-}
-
 // kindSQL returns what makes or extends a kind's table and its staging; empty
 // where they are as they should be.
 func (d *definer) kindSQL(k *schema.Kind) string {
 	var q []string
-	now := layout(k)
+	now := tables.Layout(k)
 	switch old, table := d.base.byKey[k.Key], d.base.table(k); {
 	case table == "":
 		q = append(q, createTable(k))
@@ -193,7 +180,7 @@ func comments(k *schema.Kind) []string {
 // longNames returns the names that Postgres has otherwise, as jsonb.
 func longNames(k *schema.Kind) string {
 	names := map[string]string{}
-	for _, n := range append([]string{k.Name}, columnNames(k.TableColumns())...) {
+	for _, n := range append([]string{k.Name}, tables.ColumnNames(k.TableColumns())...) {
 		if s := shorten(n); s != n {
 			names[n] = s
 		}
@@ -217,14 +204,6 @@ func (d *definer) mapColumns(k *schema.Kind) []string {
 		if _, ok := k.Column(name); !ok && name != "" {
 			names = append(names, name)
 		}
-	}
-	return names
-}
-
-func columnNames(cols []schema.Column) []string {
-	names := make([]string, len(cols))
-	for i, c := range cols {
-		names[i] = c.Name
 	}
 	return names
 }

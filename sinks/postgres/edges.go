@@ -51,7 +51,7 @@ func (m *commit) replaceEdges(ctx context.Context, rows int64) error {
 		fresh = "true"
 	}
 	distinct := ""
-	if m.sharedDeclarations() {
+	if m.t.SharedDeclarations() {
 		distinct = "DISTINCT"
 	}
 	from := fmt.Sprintf(`SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope
@@ -77,22 +77,6 @@ func (m *commit) replaceEdges(ctx context.Context, rows int64) error {
 		}
 	}
 	return m.resolveNew(ctx, "_new_edges")
-}
-
-// sharedDeclarations says whether two edges of a row may differ in their
-// declaration alone.
-func (m *commit) sharedDeclarations() bool {
-	for _, k := range m.t.Kinds() {
-		seen := map[[2]string]bool{}
-		for _, e := range k.Edges {
-			key := [2]string{e.To, e.Relation}
-			if seen[key] {
-				return true
-			}
-			seen[key] = true
-		}
-	}
-	return false
 }
 
 // mayBeURN says of a reference that it may be one: it has a colon, a slash or

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
@@ -76,17 +75,4 @@ func (m *commit) applySync(ctx context.Context) error {
 		return fmt.Errorf("retention: %w", err)
 	}
 	return nil
-}
-
-// mergeColumns returns the columns of a definition, and those that left it
-// behind a minus, and whether they differ from the old ones.
-func mergeColumns(old []string, k *schema.Kind) ([]string, bool) {
-	all := columnNames(k.TableColumns())
-	for _, c := range old {
-		name := strings.TrimPrefix(c, "-")
-		if !slices.Contains(all, name) && !slices.Contains(all, "-"+name) {
-			all = append(all, "-"+name)
-		}
-	}
-	return all, !slices.Equal(slices.Sorted(slices.Values(all)), slices.Sorted(slices.Values(old)))
 }

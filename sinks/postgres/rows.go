@@ -18,6 +18,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // applyRows enters new and changed rows.
@@ -276,8 +277,8 @@ func (k *kindCommit) apply(ctx context.Context) error {
 // insert enters staged rows as new ones.
 func (k *kindCommit) insert(ctx context.Context, join string) error {
 	k.touched += k.sum.New
-	columns := columnNames(k.k.BatchColumns())
-	unified := columnNames(schema.Unified[:schema.NumBatchUnified])
+	columns := tables.ColumnNames(k.k.BatchColumns())
+	unified := tables.ColumnNames(schema.Unified[:schema.NumBatchUnified])
 	base := "NULL"
 	if k.k.Base != nil {
 		base = literal(k.k.Base.Name)

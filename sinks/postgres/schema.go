@@ -10,6 +10,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // PlanSchema compares the schema with the kinds.
@@ -127,37 +128,28 @@ func (b *base) changes(s *Sink, kinds []*schema.Kind) ([]sinks.SchemaChange, err
 	if err != nil {
 		return nil, err
 	}
-	var all, conflicts, drops []sinks.SchemaChange
+	var all tables.Changes
 	for _, g := range own[b.version:] {
-		all = append(all, sinks.SchemaChange{Action: sinks.Migrate, Have: fmt.Sprint(g.version - 1), Want: fmt.Sprintf("%d (%s)", g.version, g.name), SQL: g.sql})
+		all.Add(sinks.SchemaChange{Action: sinks.Migrate, Have: fmt.Sprint(g.version - 1), Want: fmt.Sprintf("%d (%s)", g.version, g.name), SQL: g.sql})
 	}
 	have := map[string]bool{}
 	for _, k := range kinds {
 		have[k.Key] = true
-		for _, c := range b.kindChanges(k) {
-			switch c.Action {
-			case sinks.Conflict:
-				conflicts = append(conflicts, c)
-			case sinks.DropColumn:
-				drops = append(drops, c)
-			default:
-				all = append(all, c)
-			}
-		}
+		all.Add(b.kindChanges(k)...)
 	}
 	for _, key := range slices.Sorted(maps.Keys(b.byKey)) {
 		if !have[key] {
-			drops = append(drops, b.dropKind(s.cfg.staging, b.byKey[key]))
+			all.Add(b.dropKind(s.cfg.staging, b.byKey[key]))
 		}
 	}
 	if b.version == 0 {
 		for _, name := range ownTables {
 			if b.taken(name) {
-				conflicts = append(conflicts, b.conflict(name))
+				all.Add(b.conflict(name))
 			}
 		}
 	}
-	return slices.Concat(conflicts, all, drops), nil
+	return all.All(), nil
 }
 
 // kindChanges lists what a kind's table lacks, has too much or has otherwise.
@@ -226,7 +218,7 @@ func (b *base) withoutViews(table string) []string {
 	var q []string
 	for _, v := range schema.BaseViews {
 		if slices.Contains(strings.Fields(b.made[v.View]), ident(table)) {
-			q = append(q, fmt.Sprintf("CREATE OR REPLACE VIEW %s AS %s", ident(v.View), baseView(v, nil)),
+			q = append(q, fmt.Sprintf("CREATE OR REPLACE VIEW %s AS %s", ident(v.View), dialect.BaseView(v, nil)),
 				fmt.Sprintf("UPDATE dewpoint_views SET definition = '' WHERE name = %s", literal(v.View)))
 		}
 	}

@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // defineViews makes the views of the bases and of the kinds' former names.
 // A view is recreated only when its definition changed, and then appends its
 // columns at the end. What else bears the name of one is left alone.
 func (d *definer) defineViews(ctx context.Context) error {
-	want, docs, err := d.wantedViews(ctx)
+	want, docs, err := d.wantedViews()
 	if err != nil {
 		return err
 	}
@@ -40,20 +41,11 @@ func (d *definer) defineViews(ctx context.Context) error {
 	return nil
 }
 
+// dialect is how the unified views are said here.
+var dialect = tables.Dialect{Ident: ident, Literal: literal, Type: columnType, Stored: shorten, Convert: expression, Column: collatedAs}
+
 // wantedViews returns the views' definitions and docs by name.
-func (d *definer) wantedViews(ctx context.Context) (want, docs map[string]string, err error) {
-	want, docs = map[string]string{}, map[string]string{}
-	byBase := map[string][]baseKind{}
-	add := func(kind, base string) error {
-		k := baseKind{kind: kind, columns: d.base.tables[shorten(kind)]}
-		if err := json.Unmarshal([]byte(base), &k.base); err != nil {
-			return fmt.Errorf("the base of %s: %w", kind, err)
-		}
-		if k.columns != nil {
-			byBase[k.base.Name] = append(byBase[k.base.Name], k)
-		}
-		return nil
-	}
+func (d *definer) wantedViews() (want, docs map[string]string, err error) {
 	bases := map[string]string{}
 	for _, k := range d.base.byKey {
 		bases[k.name] = k.base
@@ -64,60 +56,21 @@ func (d *definer) wantedViews(ctx context.Context) (want, docs map[string]string
 			bases[k.Name] = mustJSON(k.Base)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(bases)) {
-		if bases[name] == "" || bases[name] == "null" {
+	var kinds []tables.BaseKind
+	for name, base := range bases {
+		if base == "" || base == "null" {
 			continue
 		}
-		if err := add(name, bases[name]); err != nil {
-			return nil, nil, err
+		k := tables.BaseKind{Kind: name, Columns: d.base.tables[shorten(name)]}
+		if err := json.Unmarshal([]byte(base), &k.Base); err != nil {
+			return nil, nil, fmt.Errorf("the base of %s: %w", name, err)
+		}
+		if k.Columns != nil {
+			kinds = append(kinds, k)
 		}
 	}
-	for _, v := range schema.BaseViews {
-		want[v.View], docs[v.View] = baseView(v, byBase[v.Base]), v.Doc
-	}
-	for _, k := range d.kinds {
-		for _, old := range k.Renamed {
-			want[old] = fmt.Sprintf("SELECT %s FROM %s", idents("", columnNames(k.TableColumns())), ident(k.Name))
-			docs[old] = "The former name of " + k.Name + "."
-		}
-	}
+	want, docs = dialect.Views(kinds, d.kinds)
 	return want, docs, nil
-}
-
-// baseKind is a kind that is part of a base's view.
-type baseKind struct {
-	kind    string
-	base    schema.Base
-	columns map[string]string // the table's, with their types
-}
-
-func baseView(v schema.BaseView, kinds []baseKind) string {
-	var unified []string
-	for _, c := range schema.Unified {
-		switch c.Name {
-		case "_scope", "_hash", "_unread":
-		default:
-			unified = append(unified, c.Name)
-		}
-	}
-	if len(kinds) == 0 {
-		var b strings.Builder
-		b.WriteString("SELECT " + idents("", unified))
-		for _, c := range v.Columns {
-			fmt.Fprintf(&b, ", %s AS %s", collatedAs(c.Type, "NULL::"+columnType(c.Type)), ident(c.Name))
-		}
-		return b.String() + " FROM resources WHERE false"
-	}
-	var parts []string
-	for _, k := range kinds {
-		var b strings.Builder
-		b.WriteString("SELECT " + idents("", unified))
-		for _, c := range v.Columns {
-			fmt.Fprintf(&b, ", %s AS %s", collatedAs(c.Type, k.expression(c)), ident(c.Name))
-		}
-		parts = append(parts, b.String()+" FROM "+ident(k.kind))
-	}
-	return strings.Join(parts, "\nUNION ALL\n")
 }
 
 // collatedAs gives an expression of text the same collation in all parts of a
@@ -129,22 +82,9 @@ func collatedAs(t schema.Type, expr string) string {
 	return expr
 }
 
-// expression computes a base's column from the kind's table; NULL where the
-// kind does not have it.
-func (k *baseKind) expression(c schema.Column) string {
-	want := columnType(c.Type)
-	m, ok := k.base.Columns[c.Name]
-	if !ok {
-		return "NULL::" + want
-	}
-	if m.Const != "" {
-		return fmt.Sprintf("%s::%s", literal(m.Const), want)
-	}
-	have, ok := k.columns[shorten(m.Column)]
-	if !ok {
-		return "NULL::" + want
-	}
-	col := ident(m.Column)
+// expression computes a base's column from a column of a kind's table.
+func expression(c schema.Column, m schema.BaseColumn, have string) string {
+	want, col := columnType(c.Type), ident(m.Column)
 	switch {
 	case m.Present:
 		switch {

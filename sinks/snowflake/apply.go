@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // applySightings keeps account of the scopes that report a row beside the one
@@ -212,7 +213,7 @@ func (m *commit) applyKinds(ctx context.Context) error {
 
 func (m *commit) historyQuery(k *kindCommit) string {
 	var doc []string
-	for _, c := range append(columnNames(k.TableColumns()), m.removed(k.Kind)...) {
+	for _, c := range append(tables.ColumnNames(k.TableColumns()), m.removed(k.Kind)...) {
 		doc = append(doc, literal(c)+", T."+ident(c))
 	}
 	return fmt.Sprintf(`INSERT INTO RESOURCE_HISTORY (_ID, KIND, CHANGE, CHANGED_COLUMNS, DOC, VALID_FROM, VALID_TO)
@@ -274,7 +275,7 @@ func (m *commit) applyResources(ctx context.Context) error {
 	}
 	var parts []string
 	gone := int64(0)
-	cols := columnNames(schema.Unified)
+	cols := tables.ColumnNames(schema.Unified)
 	for _, sk := range m.t.Kinds() {
 		k := m.kinds[sk.Name]
 		if k == nil || k.written == 0 {

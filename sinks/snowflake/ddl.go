@@ -14,6 +14,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // columnType returns the SQL type of a column.
@@ -142,7 +143,7 @@ func (b *base) define(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 				return fmt.Errorf("define %s: %w", k.Name, err)
 			}
 		}
-		if was, ok := old[k.Key]; ok && was.layout != layout(k) && b.columns(k.Name) != nil {
+		if was, ok := old[k.Key]; ok && was.layout != tables.Layout(k) && b.columns(k.Name) != nil {
 			if err := c.execAll(ctx, comments(k)...); err != nil {
 				return fmt.Errorf("describe %s: %w", k.Name, err)
 			}
@@ -159,20 +160,6 @@ func (b *base) define(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 		}
 	}
 	return b.defineViews(ctx, c, kinds)
-}
-
-// layout identifies what the DDL of a kind is made from.
-func layout(k *schema.Kind) string {
-	type col struct {
-		Name string
-		Type schema.Type
-		Doc  string
-	}
-	var cols []col
-	for _, c := range k.TableColumns() {
-		cols = append(cols, col{c.Name, c.Type, c.Doc})
-	}
-	return schema.HashDefinition([]any{k.Name, k.Doc, cols})
 }
 
 func createTable(k *schema.Kind) string {
@@ -269,7 +256,7 @@ func (b *base) record(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 	at := timeText(now.Truncate(time.Microsecond))
 	for _, k := range kinds {
 		old, known := b.byKey[k.Key]
-		r := row{Kind: k.Name, Key: k.Key, Definition: k.Definition, Since: at, Layout: layout(k), Parent: k.Parent, Base: k.Base, Edges: k.Edges}
+		r := row{Kind: k.Name, Key: k.Key, Definition: k.Definition, Since: at, Layout: tables.Layout(k), Parent: k.Parent, Base: k.Base, Edges: k.Edges}
 		if known && old.definition == k.Definition {
 			r.Since = old.since
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/uuid"
 
-	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
@@ -198,7 +197,7 @@ func (t *tx) addEdges(w *narrow) (n int64, err error) {
 		regions, scopes := rec.Column(6).(*array.String), rec.Column(7).(*array.String)
 		for i := range kinds.Len() {
 			k := t.Kinds()[kinds.Value(i)]
-			e := declared(k.Edges[decl.Value(i)])
+			e := stage.Declaration(k.Edges[decl.Value(i)])
 			err := w.add(whatEdge, "KIND", k.Name, "POS", pos.Value(i), "ID", uuid.UUID(ids.Value(i)).String(), "TO_KIND", e.To, "RELATION", e.Relation,
 				"MATCHES", string(e.Match), "ON_DELETE", string(e.OnDelete), "TO_REF", refs.Value(i),
 				"ACCOUNT", accounts.Value(i), "REGION", regions.Value(i), "NAME", scopes.Value(i))
@@ -209,15 +208,4 @@ func (t *tx) addEdges(w *narrow) (n int64, err error) {
 		}
 	}
 	return n, in.Err()
-}
-
-// declared is an edge's declaration with its defaults.
-func declared(e schema.Edge) schema.Edge {
-	if e.Match == "" {
-		e.Match = schema.MatchID
-	}
-	if e.OnDelete == "" {
-		e.OnDelete = schema.Block
-	}
-	return e
 }

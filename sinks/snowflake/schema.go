@@ -12,6 +12,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/migrations"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // PlanSchema compares the schema with the kinds.
@@ -122,37 +123,28 @@ func (b *base) changes(url string, kinds []*schema.Kind) ([]sinks.SchemaChange, 
 	if b.version > len(own) {
 		return nil, fmt.Errorf("%s was written by a newer dewpoint (its tables are at version %d, this one knows %d): upgrade dewpoint", url, b.version, len(own))
 	}
-	var all, conflicts, drops []sinks.SchemaChange
+	var all tables.Changes
 	for _, g := range own[b.version:] {
-		all = append(all, sinks.SchemaChange{Action: sinks.Migrate, Have: fmt.Sprint(g.Version - 1), Want: fmt.Sprintf("%d (%s)", g.Version, g.Name), SQL: g.SQL})
+		all.Add(sinks.SchemaChange{Action: sinks.Migrate, Have: fmt.Sprint(g.Version - 1), Want: fmt.Sprintf("%d (%s)", g.Version, g.Name), SQL: g.SQL})
 	}
 	have := map[string]bool{}
 	for _, k := range kinds {
 		have[k.Key] = true
-		for _, c := range b.kindChanges(k) {
-			switch c.Action {
-			case sinks.Conflict:
-				conflicts = append(conflicts, c)
-			case sinks.DropColumn:
-				drops = append(drops, c)
-			default:
-				all = append(all, c)
-			}
-		}
+		all.Add(b.kindChanges(k)...)
 	}
 	for _, key := range sortedKeys(b.byKey) {
 		if !have[key] {
-			drops = append(drops, b.dropKind(b.byKey[key]))
+			all.Add(b.dropKind(b.byKey[key]))
 		}
 	}
 	if b.version == 0 && b.tables["dewpoint_migrations"] == nil {
 		for _, name := range ownTables {
 			if b.tables[name] != nil || b.views[name] {
-				conflicts = append(conflicts, b.taken(name))
+				all.Add(b.taken(name))
 			}
 		}
 	}
-	return slices.Concat(conflicts, all, drops), nil
+	return all.All(), nil
 }
 
 // kindChanges lists what a kind's table lacks, has too much or has otherwise.
@@ -238,14 +230,10 @@ func (b *base) dropKind(k storedKind) sinks.SchemaChange {
 		"UPDATE dewpoint_lease SET scopes_digest = NULL",
 	}
 	for _, v := range sortedKeys(b.made) {
-		if b.views[fold(v)] && !isBaseView(v) && b.made[v].from == ident(k.name) {
+		if b.views[fold(v)] && !tables.IsBaseView(v) && b.made[v].from == ident(k.name) {
 			queries = append(queries, "DROP VIEW IF EXISTS "+ident(v), "DELETE FROM dewpoint_views WHERE name = "+literal(v))
 		}
 	}
 	queries = append(queries, "DELETE FROM kinds WHERE key = "+literal(k.key))
 	return sinks.SchemaChange{Action: sinks.DropTable, Table: k.name, Have: k.name, SQL: strings.Join(queries, ";\n")}
-}
-
-func isBaseView(name string) bool {
-	return slices.ContainsFunc(schema.BaseViews, func(v schema.BaseView) bool { return v.View == name })
 }

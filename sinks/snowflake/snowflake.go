@@ -16,7 +16,6 @@ import (
 
 	"github.com/snowflakedb/gosnowflake"
 
-	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
@@ -207,12 +206,3 @@ func timeLiteral(t time.Time) string {
 }
 
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000+00:00") }
-
-// columnNames lists the names of columns.
-func columnNames(cols []schema.Column) []string {
-	names := make([]string, len(cols))
-	for i, c := range cols {
-		names[i] = c.Name
-	}
-	return names
-}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks/tables"
 )
 
 // defineViews makes the views of the bases and of the kinds' former names.
@@ -46,91 +47,29 @@ func (b *base) defineViews(ctx context.Context, c *conn, kinds []*schema.Kind) e
 	return nil
 }
 
+// dialect is how the unified views are said here.
+var dialect = tables.Dialect{Ident: ident, Literal: literal, Type: columnType, Stored: fold, Convert: convert}
+
 // wantedViews returns the views' definitions and docs by name.
-func (b *base) wantedViews(kinds []*schema.Kind) (want, docs map[string]string, err error) {
-	want, docs = map[string]string{}, map[string]string{}
-	byBase := map[string][]baseKind{}
-	for _, key := range sortedKeys(b.byKey) {
-		stored := b.byKey[key]
+func (b *base) wantedViews(sync []*schema.Kind) (want, docs map[string]string, err error) {
+	var kinds []tables.BaseKind
+	for _, stored := range b.byKey {
 		if stored.base == "" || stored.base == "null" || b.columns(stored.name) == nil {
 			continue
 		}
-		k := baseKind{kind: stored.name, columns: b.columns(stored.name)}
-		if err := json.Unmarshal([]byte(stored.base), &k.base); err != nil {
+		k := tables.BaseKind{Kind: stored.name, Columns: b.columns(stored.name)}
+		if err := json.Unmarshal([]byte(stored.base), &k.Base); err != nil {
 			return nil, nil, fmt.Errorf("the base of %s: %w", stored.name, err)
 		}
-		byBase[k.base.Name] = append(byBase[k.base.Name], k)
+		kinds = append(kinds, k)
 	}
-	for _, v := range schema.BaseViews {
-		slices.SortFunc(byBase[v.Base], func(x, y baseKind) int { return strings.Compare(x.kind, y.kind) })
-		want[v.View], docs[v.View] = baseView(v, byBase[v.Base]), v.Doc
-	}
-	for _, k := range kinds {
-		for _, old := range k.Renamed {
-			want[old] = formerName(k)
-			docs[old] = "The former name of " + k.Name + "."
-		}
-	}
+	want, docs = dialect.Views(kinds, sync)
 	return want, docs, nil
 }
 
-// formerName is the view that a kind's former name stays as.
-func formerName(k *schema.Kind) string {
-	return fmt.Sprintf("SELECT %s FROM %s", idents("", columnNames(k.TableColumns())), ident(k.Name))
-}
-
-// baseKind is a kind that is part of a base's view.
-type baseKind struct {
-	kind    string
-	base    schema.Base
-	columns map[string]string // the table's, with their types
-}
-
-func baseView(v schema.BaseView, kinds []baseKind) string {
-	var unified []string
-	for _, c := range schema.Unified {
-		switch c.Name {
-		case "_scope", "_hash", "_unread":
-		default:
-			unified = append(unified, c.Name)
-		}
-	}
-	if len(kinds) == 0 {
-		var b strings.Builder
-		b.WriteString("SELECT " + idents("", unified))
-		for _, c := range v.Columns {
-			fmt.Fprintf(&b, ", NULL::%s AS %s", columnType(c.Type), ident(c.Name))
-		}
-		return b.String() + " FROM RESOURCES WHERE FALSE"
-	}
-	var parts []string
-	for _, k := range kinds {
-		var b strings.Builder
-		b.WriteString("SELECT " + idents("", unified))
-		for _, c := range v.Columns {
-			fmt.Fprintf(&b, ", %s AS %s", k.expression(c), ident(c.Name))
-		}
-		parts = append(parts, b.String()+" FROM "+ident(k.kind))
-	}
-	return strings.Join(parts, "\nUNION ALL\n")
-}
-
-// expression computes a base's column from the kind's table; NULL where the
-// kind does not have it.
-func (k *baseKind) expression(c schema.Column) string {
-	want := columnType(c.Type)
-	m, ok := k.base.Columns[c.Name]
-	if !ok {
-		return "NULL::" + want
-	}
-	if m.Const != "" {
-		return fmt.Sprintf("%s::%s", literal(m.Const), want)
-	}
-	have, ok := k.columns[fold(m.Column)]
-	if !ok {
-		return "NULL::" + want
-	}
-	col := ident(m.Column)
+// convert computes a base's column from a column of a kind's table.
+func convert(c schema.Column, m schema.BaseColumn, have string) string {
+	want, col := columnType(c.Type), ident(m.Column)
 	// TRY_CAST takes text only.
 	text := col + "::VARCHAR"
 	if have == "VARIANT" || have == "OBJECT" || have == "ARRAY" {

@@ -10,6 +10,31 @@ import (
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
+// Declaration is an edge's declaration with its defaults.
+func Declaration(e schema.Edge) schema.Edge {
+	e.Match, e.OnDelete = cmp.Or(e.Match, schema.MatchID), cmp.Or(e.OnDelete, schema.Block)
+	return e
+}
+
+// SharedDeclarations says whether two edges of a row may differ in their
+// declaration alone.
+func SharedDeclarations(edges []schema.Edge) bool {
+	seen := map[[2]string]bool{}
+	for _, e := range edges {
+		key := [2]string{e.To, e.Relation}
+		if seen[key] {
+			return true
+		}
+		seen[key] = true
+	}
+	return false
+}
+
+// SharedDeclarations says it of the sync's kinds together.
+func (s *Stage) SharedDeclarations() bool {
+	return slices.ContainsFunc(s.kinds, func(k *Kind) bool { return SharedDeclarations(k.Edges) })
+}
+
 // StoredEdges are the declarations of a kind's edges as a database keeps them.
 type StoredEdges struct {
 	Kind, Key string
@@ -57,7 +82,7 @@ func (s *Stage) Declared(stored []StoredEdges) (Declared, error) {
 
 func (d *Declared) add(kind string, edges []schema.Edge) {
 	for _, e := range edges {
-		m := cmp.Or(e.Match, schema.MatchID)
+		m := Declaration(e).Match
 		if m == schema.MatchID {
 			continue
 		}
