@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,9 +42,13 @@ func syncSynthetic(ctx context.Context, s *Sink, g *sinktest.Synthetic, rows int
 	return tx.Commit(ctx, sinks.Outcome{FinishedAt: at.Add(time.Minute)})
 }
 
-// TestUnchangedSyncsDoNotGrowTheFile lets a file settle for three syncs and
-// runs 50 more; it may grow by the 50 rows of syncs, not more.
+// TestUnchangedSyncsDoNotGrowTheFile lets a file settle for six syncs and runs
+// 50 more; it may grow by the 50 rows of syncs, not more. From sync to sync the
+// size goes up and down by some blocks of 256 KB, by how many depends on how
+// DuckDB's threads came to run: the smallest of the last sizes counts against
+// the largest of the first ones.
 func TestUnchangedSyncsDoNotGrowTheFile(t *testing.T) {
+	const settling = 6
 	for _, volatile := range []bool{false, true} {
 		t.Run(fmt.Sprintf("volatile=%v", volatile), func(t *testing.T) {
 			syncs := 50
@@ -58,8 +63,8 @@ func TestUnchangedSyncsDoNotGrowTheFile(t *testing.T) {
 			g := sinktest.NewSynthetic("aws_test_row", 32, 1)
 			g.Kind.Columns[0].Volatile = volatile
 			at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-			var settled int64
-			for i := range syncs + 3 {
+			var sizes []int64
+			for i := range syncs + settling {
 				if volatile {
 					g.Count = i
 				}
@@ -70,13 +75,12 @@ func TestUnchangedSyncsDoNotGrowTheFile(t *testing.T) {
 				if i > 0 && (sum.Kinds[0].Unchanged != 5000 || sum.Kinds[0].Rows != 5000) {
 					t.Fatalf("sync %d: %+v", i, sum)
 				}
-				if i == 2 {
-					settled = sum.Bytes
-				}
-				if i > 2 && sum.Bytes > settled+settled/5 {
-					t.Fatalf("after %d syncs the file grew from %d to %d bytes", i, settled, sum.Bytes)
-				}
-				t.Log(i, sum.Bytes)
+				sizes = append(sizes, sum.Bytes)
+			}
+			t.Log(sizes)
+			first, last := slices.Max(sizes[1:settling]), slices.Min(sizes[len(sizes)-4:])
+			if last > first+first/20 {
+				t.Errorf("in %d syncs the file grew from %d to %d bytes: %d", syncs, first, last, sizes)
 			}
 		})
 	}
