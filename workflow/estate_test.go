@@ -17,8 +17,8 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/extract/aws"
 	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
+	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
-	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/duckdb"
 	"github.com/dewpoint-data/dewpoint/workflow"
@@ -45,8 +45,10 @@ var (
 	born     = time.Date(2026, 1, 15, 8, 0, 0, 0, time.UTC)
 )
 
-// kinds loads the catalogue once.
-var kinds = sync.OnceValues(func() (*catalog.Catalogue, error) { return clouds.Load(catalog.Options{}) })
+// kinds loads AWS's catalogue once.
+var kinds = sync.OnceValues(func() (*catalog.Catalogue, error) {
+	return catalog.Load([]catalog.Vendor{awscatalog.Vendor()}, catalog.Options{})
+})
 
 // estate is an AWS and the file that it is synced to. What the fields say may
 // be changed between two syncs.

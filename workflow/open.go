@@ -216,6 +216,7 @@ func OpenSources(ctx context.Context, c *Config, cat *catalog.Catalogue, o Sourc
 	if err != nil {
 		return nil, nil, &ConfigError{err}
 	}
+	entries = slices.DeleteFunc(entries, func(e *catalog.Entry) bool { return e.Kind.Cloud != "aws" })
 	limiter := extract.NewLimiter()
 	opts := aws.Options{Limiter: limiter, Profile: o.Profile, UserAgent: "dewpoint/" + o.Version}
 	finish := func() error { return nil }

@@ -10,6 +10,7 @@ import (
 
 	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	gcpcatalog "github.com/dewpoint-data/dewpoint/extract/gcp/catalog"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
@@ -20,10 +21,10 @@ func (a *app) permissionsCommand() *cobra.Command {
 		GroupID: "setup",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usagef("name the cloud: dewpoint permissions aws")
+			return usagef("name the cloud: dewpoint permissions aws, or gcp")
 		},
 	}
-	cmd.AddCommand(a.awsPermissions())
+	cmd.AddCommand(a.awsPermissions(), a.gcpPermissions())
 	return cmd
 }
 
@@ -59,6 +60,33 @@ writes the whole as several of them.`,
 	kinds.flags(a, aws)
 	aws.Flags().StringVar(&split, "split", "", "write policies that fit into a managed policy to this `folder`")
 	return aws
+}
+
+func (a *app) gcpPermissions() *cobra.Command {
+	var project bool
+	var kinds selector
+	gcp := &cobra.Command{
+		Use:   "gcp",
+		Short: "Print the custom role that reading Google Cloud needs",
+		Long: `Prints the definition of a custom role with the permissions of the calls that
+the selected kinds are read by, and of finding the projects, and nothing else.
+A role of a project has none of those that organisations and folders are for.`,
+		Example: `  $ dewpoint permissions gcp > role.yaml
+  $ gcloud iam roles create dewpoint_read --organization 123456789012 --file role.yaml
+  $ dewpoint permissions gcp --project --only gcp_compute_instance`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			entries, err := kinds.of(a, "gcp")
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Out.Write(gcpcatalog.ReadRole(entries, project))
+			return err
+		},
+	}
+	kinds.flags(a, gcp)
+	gcp.Flags().BoolVar(&project, "project", false, "a role of one project")
+	return gcp
 }
 
 // selector are the kinds that a policy is for.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/extract/api"
 	awsapi "github.com/dewpoint-data/dewpoint/extract/aws/api"
+	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
-	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/normalize"
 )
 
@@ -26,7 +26,7 @@ func (c *usedCall) String() string { return c.svc.Name + "." + c.op.Name }
 
 // usedCalls are the catalogue's list and detail calls, by name.
 func usedCalls(t *testing.T) []*usedCall {
-	c, err := clouds.Load(catalog.Options{})
+	c, err := catalog.Load([]catalog.Vendor{awscatalog.Vendor()}, catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,12 @@ package clouds
 import (
 	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	gcpcatalog "github.com/dewpoint-data/dewpoint/extract/gcp/catalog"
 )
 
 // Vendors are all clouds, by name.
 func Vendors() []catalog.Vendor {
-	return []catalog.Vendor{awscatalog.Vendor()}
+	return []catalog.Vendor{awscatalog.Vendor(), gcpcatalog.Vendor()}
 }
 
 // Load loads the catalogue of all clouds.

@@ -1,0 +1,55 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+)
+
+// discovery are the permissions that finding projects takes. A role of a
+// project cannot have those of folders and organisations.
+var (
+	discovery         = []string{"resourcemanager.projects.get"}
+	discoveryInFolder = []string{"resourcemanager.folders.list", "resourcemanager.projects.list"}
+)
+
+// ReadRole is the definition of a custom role that reading the kinds takes and
+// nothing else, as gcloud iam roles create --file takes it: one of an
+// organisation, or one of a project, which finds no other projects.
+func ReadRole(entries []*catalog.Entry, project bool) []byte {
+	permissions := slices.Clone(discovery)
+	if !project {
+		permissions = append(permissions, discoveryInFolder...)
+	}
+	for _, e := range entries {
+		permissions = append(permissions, e.Reads()...)
+	}
+	if project {
+		permissions = slices.DeleteFunc(permissions, func(p string) bool {
+			return strings.HasPrefix(p, "resourcemanager.folders.") || strings.HasPrefix(p, "resourcemanager.organizations.") || strings.HasPrefix(p, "billing.accounts.")
+		})
+	}
+	return role("dewpoint read", "What dewpoint reads resources by.", permissions)
+}
+
+// WriteRole is the definition of a custom role that deleting and labelling
+// takes.
+func WriteRole(entries []*catalog.Entry) []byte {
+	var permissions []string
+	for _, e := range entries {
+		permissions = append(permissions, e.Writes()...)
+	}
+	return role("dewpoint write", "What dewpoint deletes and labels resources by.", permissions)
+}
+
+func role(title, description string, permissions []string) []byte {
+	slices.Sort(permissions)
+	var b strings.Builder
+	fmt.Fprintf(&b, "title: %s\ndescription: %s\nstage: GA\nincludedPermissions:\n", title, description)
+	for _, p := range slices.Compact(permissions) {
+		fmt.Fprintf(&b, "- %s\n", p)
+	}
+	return []byte(b.String())
+}

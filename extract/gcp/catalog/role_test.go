@@ -1,0 +1,51 @@
+package catalog
+
+import (
+	"testing"
+
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+)
+
+func TestRoles(t *testing.T) {
+	c := load(t)
+	var entries []*catalog.Entry
+	for _, k := range []string{"gcp_cloudresourcemanager_folder", "gcp_compute_disk", "gcp_compute_zone"} {
+		e, _ := c.Entry(k)
+		entries = append(entries, e)
+	}
+	for _, x := range []struct{ name, got, want string }{
+		{"organisation", string(ReadRole(entries, false)), `title: dewpoint read
+description: What dewpoint reads resources by.
+stage: GA
+includedPermissions:
+- compute.disks.list
+- compute.zones.list
+- resourcemanager.folders.get
+- resourcemanager.folders.list
+- resourcemanager.projects.get
+- resourcemanager.projects.list
+`},
+		{"project", string(ReadRole(entries, true)), `title: dewpoint read
+description: What dewpoint reads resources by.
+stage: GA
+includedPermissions:
+- compute.disks.list
+- compute.zones.list
+- resourcemanager.projects.get
+`},
+		{"write", string(WriteRole(entries)), `title: dewpoint write
+description: What dewpoint deletes and labels resources by.
+stage: GA
+includedPermissions:
+- compute.disks.delete
+- compute.disks.get
+- compute.disks.setLabels
+- compute.zones.get
+- resourcemanager.folders.get
+`},
+	} {
+		if x.got != x.want {
+			t.Errorf("%s: got:\n%s\nwant:\n%s", x.name, x.got, x.want)
+		}
+	}
+}
