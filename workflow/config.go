@@ -24,8 +24,11 @@ type Config struct {
 	// Sinks are the databases to write to, by URL. "${NAME}" in the place of
 	// a user, a password or a parameter's value may hold any character.
 	Sinks []string `yaml:"sinks"`
-	// AWS says what to read in AWS.
-	AWS AWSConfig `yaml:"aws"`
+	// AWS, GCP and Kubernetes say what to read there. A cloud is read if its
+	// key is in the file; without any of them, AWS is.
+	AWS        AWSConfig        `yaml:"aws"`
+	GCP        GCPConfig        `yaml:"gcp"`
+	Kubernetes KubernetesConfig `yaml:"kubernetes"`
 	// Kinds selects what to read; by default everything but optional kinds.
 	Kinds KindsConfig `yaml:"kinds"`
 	// Catalogue are files or folders with kinds of your own, or changes to
@@ -47,29 +50,8 @@ type Config struct {
 
 	// path is the file it was read from, empty for the defaults.
 	path string
-}
-
-// AWSConfig says what to read in AWS.
-type AWSConfig struct {
-	// Accounts to read; by default the one of the default credentials.
-	Accounts []AWSAccount `yaml:"accounts"`
-	// Regions to read: names or globs ("us-*"). By default all that are
-	// enabled in the account.
-	Regions []string `yaml:"regions"`
-}
-
-// AWSAccount says how one account is entered.
-type AWSAccount struct {
-	// Profile is a profile of the AWS configuration files.
-	Profile string `yaml:"profile"`
-	// RoleARN is a role to assume, with the profile's or the default
-	// credentials, or at the end of the chain in Via.
-	RoleARN    string `yaml:"role_arn"`
-	ExternalID string `yaml:"external_id"`
-	// Via are roles to assume first, in this order.
-	Via []string `yaml:"via"`
-	// Regions overrides aws.regions for this account.
-	Regions []string `yaml:"regions"`
+	// clouds are those whose key is in the file.
+	clouds []string
 }
 
 // KindsConfig selects kinds by name, service or glob.
@@ -238,6 +220,7 @@ func (c *Config) decode(b []byte) error {
 	if err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(file.Docs[0].Body, c); err != nil {
 		return yamlError(err)
 	}
+	c.clouds = cloudKeys(file.Docs[0].Body)
 	return c.validate()
 }
 
@@ -248,15 +231,7 @@ func (c *Config) validate() error {
 	if c.Workers < 1 || c.Workers > 4096 {
 		return fmt.Errorf("workers is %d: it must be between 1 and 4096", c.Workers)
 	}
-	for i, a := range c.AWS.Accounts {
-		if len(a.Via) > 0 && a.RoleARN == "" {
-			return fmt.Errorf("aws.accounts[%d]: via needs a role_arn to end at", i)
-		}
-		if a.ExternalID != "" && a.RoleARN == "" {
-			return fmt.Errorf("aws.accounts[%d]: external_id needs a role_arn", i)
-		}
-	}
-	return nil
+	return c.AWS.validate()
 }
 
 // yamlError makes one line of a YAML error: line, column and what is wrong.

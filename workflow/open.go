@@ -9,11 +9,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/dewpoint-data/dewpoint/dbt"
-	"github.com/dewpoint-data/dewpoint/extract"
-	"github.com/dewpoint-data/dewpoint/extract/aws"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/react"
@@ -150,9 +147,13 @@ func LoadSelected(c *Config, o SourceOptions) (*catalog.Catalogue, error) {
 		}
 		only = slices.Clone(only)
 		for _, n := range named {
-			if cloud, _, _ := strings.Cut(n, "_"); slices.Contains([]string{"aws", "gcp", "kubernetes"}, cloud) {
+			if cloud, _, _ := strings.Cut(n, "_"); slices.Contains(cloudNames, cloud) {
 				only = append(only, n)
 			}
+		}
+		if slices.Contains(c.Clouds(), "kubernetes") || o.Replay != "" {
+			// What a cluster serves besides is what none of these is.
+			only = append(only, "kubernetes")
 		}
 	}
 	return loadCatalogue(c, only)
@@ -183,93 +184,4 @@ func loadCatalogue(c *Config, only []string) (*catalog.Catalogue, error) {
 		return nil, &ConfigError{err}
 	}
 	return cat, err
-}
-
-// SourceOptions narrow what a configuration reads, and say where from.
-type SourceOptions struct {
-	// Only and Skip replace kinds.only and add to kinds.skip.
-	Only, Skip []string
-	// Profile and Regions replace the configured accounts' and regions.
-	Profile string
-	Regions []string
-	// Record is the folder to keep the answers in, Replay the one to take
-	// them from instead of from the clouds. At most one is given.
-	Record, Replay string
-	Version        string
-}
-
-// only are the kinds asked for, empty for all.
-func (o SourceOptions) only(c *Config) []string {
-	if len(o.Only) > 0 {
-		return o.Only
-	}
-	return c.Kinds.Only
-}
-
-// OpenSources makes the sources of a configuration. The function returned
-// closes them and finishes the recording.
-func OpenSources(ctx context.Context, c *Config, cat *catalog.Catalogue, o SourceOptions) ([]extract.Source, func() error, error) {
-	if o.Record != "" && o.Replay != "" {
-		return nil, nil, &ConfigError{errors.New("--record and --replay exclude each other")}
-	}
-	entries, err := cat.Select(o.only(c), append(c.Kinds.Skip[:len(c.Kinds.Skip):len(c.Kinds.Skip)], o.Skip...))
-	if err != nil {
-		return nil, nil, &ConfigError{err}
-	}
-	entries = slices.DeleteFunc(entries, func(e *catalog.Entry) bool { return e.Kind.Cloud != "aws" })
-	limiter := extract.NewLimiter()
-	opts := aws.Options{Limiter: limiter, Profile: o.Profile, UserAgent: "dewpoint/" + o.Version}
-	finish := func() error { return nil }
-	switch {
-	case o.Record != "":
-		rec, err := extract.OpenRecorder(o.Record, o.Version)
-		if err != nil {
-			return nil, nil, err
-		}
-		opts.Recorder, finish = rec, rec.Close
-	case o.Replay != "":
-		player, err := extract.OpenPlayer(o.Replay)
-		if err != nil {
-			return nil, nil, err
-		}
-		opts.Player = player
-	}
-	client, err := aws.NewClient(ctx, opts)
-	if err != nil {
-		return nil, nil, errors.Join(&ConfigError{err}, finish())
-	}
-	src, err := aws.NewSource(aws.SourceConfig{
-		Client: client, Accounts: accounts(c, o), Regions: regions(c, o), Catalogue: cat, Entries: entries,
-		Limiter: limiter, ScopeTimeout: time.Duration(c.ScopeTimeout),
-	})
-	if err != nil {
-		client.Close()
-		return nil, nil, errors.Join(err, finish())
-	}
-	return []extract.Source{src}, func() error { src.Close(); return finish() }, nil
-}
-
-// accounts are the configured accounts; a profile given besides stands for
-// the credentials of all that name none.
-func accounts(c *Config, o SourceOptions) []aws.AccountConfig {
-	var out []aws.AccountConfig
-	for _, a := range c.AWS.Accounts {
-		ac := aws.AccountConfig{Profile: a.Profile, Regions: a.Regions}
-		ac.RoleARN, ac.ExternalID = a.RoleARN, a.ExternalID
-		for _, via := range a.Via {
-			ac.Via = append(ac.Via, aws.AssumeRole{RoleARN: via})
-		}
-		if len(o.Regions) > 0 {
-			ac.Regions = nil
-		}
-		out = append(out, ac)
-	}
-	return out
-}
-
-func regions(c *Config, o SourceOptions) []string {
-	if len(o.Regions) > 0 {
-		return o.Regions
-	}
-	return c.AWS.Regions
 }

@@ -10,13 +10,9 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks"
 )
 
-// SelectKinds are the kinds that a configuration selects.
+// SelectKinds are the kinds that a configuration selects, of the clouds that it reads.
 func SelectKinds(c *Config, cat *catalog.Catalogue) ([]*catalog.Entry, error) {
-	entries, err := cat.Select(c.Kinds.Only, c.Kinds.Skip)
-	if err != nil {
-		return nil, &ConfigError{err}
-	}
-	return entries, nil
+	return selectKinds(cat, c.Clouds(), c.Kinds.Only, c.Kinds.Skip)
 }
 
 // ModelKinds are the kinds that the dbt project reads. Their tables always

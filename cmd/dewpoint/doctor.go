@@ -166,13 +166,13 @@ func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config, cat *
 // clouds tries every list once in each account: its first page shows whether
 // it may be read.
 func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Catalogue, s *selection) {
-	sources, closeSources, err := workflow.OpenSources(ctx, c, cat, s.options())
+	open, err := workflow.OpenSources(ctx, c, cat, s.options())
 	if err != nil {
 		d.bad("credentials", "%v", err)
 		return
 	}
 	defer func() {
-		if err := closeSources(); err != nil {
+		if err := open.Close(); err != nil {
 			d.bad("credentials", "%v", err)
 		}
 	}()
@@ -180,15 +180,17 @@ func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 	type list struct{ account, service, name string }
 	tried := map[list]bool{}
 	regions := map[string][]string{}
+	clouds := map[string]string{} // by account
 	var accounts []string
 	var tasks []extract.Task
-	for _, src := range sources {
+	for _, src := range open.Sources {
 		for t, err := range src.Tasks(ctx, out) {
 			if err != nil {
 				d.bad("credentials", "%v", err)
 				return
 			}
 			accounts = addOnce(accounts, t.Account)
+			clouds[t.Account] = src.Cloud()
 			regions[t.Account] = addOnce(regions[t.Account], t.Region)
 			if k := (list{t.Account, t.Service, t.Name}); !tried[k] {
 				tried[k] = true
@@ -200,13 +202,16 @@ func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 		if r.State == schema.NotApplicable {
 			d.print(d.out.Yellow("note"), "region", "%s in %s: %s", r.Scope.Region, r.Scope.Account, r.Error)
 		} else if incomplete(r) {
-			d.bad("credentials", "account %s: %s", r.Scope.Account, r.Error)
+			d.bad("credentials", "%s %s: %s", r.Scope.Cloud, r.Scope.Account, r.Error)
 		}
 	}
 	slices.Sort(accounts)
 	for _, id := range accounts {
-		n := len(slices.DeleteFunc(regions[id], func(r string) bool { return r == "global" }))
-		d.ok("account", "%s, %s", id, term.Plural(int64(n), "region", "regions"))
+		where := ""
+		if n := len(slices.DeleteFunc(regions[id], func(r string) bool { return r == "global" })); n > 0 {
+			where = ", " + term.Plural(int64(n), "region", "regions")
+		}
+		d.ok("account", "%s %s%s", clouds[id], id, where)
 	}
 	found := len(out.results)
 	tryTasks(ctx, tasks, c.Workers, out)
@@ -218,7 +223,7 @@ func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 	if len(bad) == 0 && len(tasks) > 0 {
 		d.ok("permissions", "%s can be read", term.Plural(int64(len(tasks)), "list", "lists"))
 	}
-	for _, g := range report.Incomplete(bad, origins(cat)) {
+	for _, g := range report.Incomplete(bad, origins(open.Catalogue)) {
 		d.bad("permissions", "%s %s: %s: %s\n%s", g.Service, g.Call, g.Code, g.Error, strings.Join(g.Advice, "\n"))
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +25,9 @@ func (a *app) initCommand() *cobra.Command {
 		Short:   "Find credentials and write a commented dewpoint.yaml",
 		GroupID: "setup",
 		Long: `Tries the default AWS credentials and every profile of the AWS configuration
-files, writes dewpoint.yaml with what works, and shows what a sync would read.
-It asks AWS who the caller is and which regions are enabled, and nothing else.`,
+files, looks for Google's application default credentials and for a kubeconfig,
+writes dewpoint.yaml with what it found, and shows what a sync would read. It
+asks AWS who the caller is and which regions are enabled, and nothing else.`,
 		Example: `  $ dewpoint init
   $ dewpoint init --force --profile production --profile staging`,
 		Args: noArgs,
@@ -74,6 +74,7 @@ func (a *app) init(path string, chosen, regions []string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	others := otherClouds()
 	t := term.NewTable("CREDENTIALS", "ACCOUNT", ">REGIONS", "CALLER")
 	for _, f := range tried {
 		if f.err != nil {
@@ -82,14 +83,17 @@ func (a *app) init(path string, chosen, regions []string) error {
 		}
 		t.Row(f.name(), strings.TrimSpace(f.account.ID+" "+f.account.Name), fmt.Sprint(len(f.regions)), f.account.Caller)
 	}
+	for _, o := range others {
+		t.Row(o.what, term.Clean(o.name), "", term.Clean(o.from))
+	}
 	if err := t.Write(a.out); err != nil {
 		return err
 	}
-	if err := writeConfig(path, configText(tried, chosen, regions)); err != nil {
+	if err := writeConfig(path, configText(tried, others, chosen, regions)); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out.Out, "\nWrote %s.\n", path)
-	return a.wouldRead(path, tried, chosen)
+	return a.wouldRead(path, tried, others, chosen)
 }
 
 // writeConfig writes a valid configuration at once or nothing.
@@ -116,7 +120,7 @@ func writeConfig(path string, text []byte) (err error) {
 }
 
 // wouldRead says what a sync with the new configuration reads.
-func (a *app) wouldRead(path string, tried []found, chosen []string) error {
+func (a *app) wouldRead(path string, tried []found, others []otherCloud, chosen []string) error {
 	c, err := workflow.LoadConfig(path)
 	if err != nil {
 		return err
@@ -125,7 +129,7 @@ func (a *app) wouldRead(path string, tried []found, chosen []string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := cat.Select(c.Kinds.Only, c.Kinds.Skip)
+	entries, err := workflow.SelectKinds(c, cat)
 	if err != nil {
 		return err
 	}
@@ -137,13 +141,19 @@ func (a *app) wouldRead(path string, tried []found, chosen []string) error {
 			regions = max(regions, len(f.regions))
 		}
 	}
+	for _, o := range others {
+		accounts = addOnce(accounts, o.name)
+	}
 	if len(accounts) == 0 {
-		fmt.Fprintf(a.out.Out, "No credentials work yet: log in (aws sso login, aws configure, AWS_PROFILE=...), then dewpoint doctor.\n")
+		fmt.Fprintf(a.out.Out, "No credentials work yet: log in (aws sso login, gcloud auth application-default login, kubectl config use-context), then dewpoint doctor.\n")
 		return nil
 	}
-	_, err = fmt.Fprintf(a.out.Out, "It reads %s of %s in %s into %s.\n\nNext: %s\n",
-		term.Plural(int64(len(entries)), "kind", "kinds"), some(accounts, 5),
-		term.Plural(int64(regions), "region", "regions"), c.Sinks[0],
+	where := ""
+	if regions > 0 {
+		where = " in " + term.Plural(int64(regions), "region", "regions")
+	}
+	_, err = fmt.Fprintf(a.out.Out, "It reads %s of %s%s into %s.\n\nNext: %s\n",
+		term.Plural(int64(len(entries)), "kind", "kinds"), some(accounts, 5), where, c.Sinks[0],
 		a.out.Cyan("dewpoint sync --dry-run")+", then "+a.out.Cyan("dewpoint sync"))
 	return err
 }
@@ -185,89 +195,4 @@ func tryProfile(ctx context.Context, profile string, regions []string) found {
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
-}
-
-// configText writes dewpoint.yaml: what is in use as keys, the rest as
-// comments.
-func configText(tried []found, chosen, regions []string) []byte {
-	var b bytes.Buffer
-	w := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	w("# What dewpoint reads and where it writes. Every key may be left out.")
-	w("# All keys: docs/configuration.md. ${NAME} is an environment variable.")
-	w("")
-	w("# The databases to write to, by URL: docs/sinks/README.md has them.")
-	w("sinks:")
-	w("  - duckdb:dewpoint.duckdb")
-	w("")
-	w("aws:")
-	accounts := false
-	for _, f := range tried {
-		if f.profile == "" {
-			continue
-		}
-		if !accounts {
-			w("  # The accounts to read, by profile or by a role to assume; without them the")
-			w("  # one of the default credentials.")
-			if len(chosen) > 0 {
-				w("  accounts:")
-			} else {
-				w("  # accounts:")
-			}
-			accounts = true
-		}
-		note := ""
-		if f.err == nil {
-			note = "  # " + strings.TrimSpace(f.account.ID+" "+term.Clean(f.account.Name))
-		}
-		if len(chosen) > 0 {
-			w("    - profile: %s%s", yamlString(f.profile), note)
-		} else {
-			w("  #   - profile: %s%s", yamlString(f.profile), note)
-		}
-	}
-	if !accounts {
-		w("  # The accounts to read, by profile or by a role to assume; without them the")
-		w("  # one of the default credentials.")
-		w("  # accounts:")
-		w("  #   - profile: production")
-	}
-	w("  #   - role_arn: arn:aws:iam::111122223333:role/reader")
-	w("  #     external_id: ${EXTERNAL_ID}")
-	w("  # The regions to read, names or globs; without them all that are enabled.")
-	if len(regions) > 0 {
-		w("  regions:")
-		for _, r := range regions {
-			w("    - %s", yamlString(r))
-		}
-	} else {
-		w("  # regions: [eu-west-1, us-*]")
-	}
-	w("")
-	w("# The kinds to read, by name, service or glob: see dewpoint kinds.")
-	w("# kinds:")
-	w("#   only: [ec2, aws_iam_*]")
-	w("#   skip: [aws_ec2_snapshot]")
-	w("")
-	w("# Kinds of your own, or changes to the built-in ones.")
-	w("# catalogue: [kinds.yaml]")
-	w("")
-	w("# How many lists are read at once, and how long one may take.")
-	w("# workers: 64")
-	w("# scope_timeout: 30m")
-	w("# How long former values are kept in resource_history.")
-	w("# history_retention: 400d")
-	w("# How long to wait for another process that holds the database.")
-	w("# lock_timeout: 1m")
-	return b.Bytes()
-}
-
-// yamlString quotes a text where YAML would read something else.
-func yamlString(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 && strings.IndexFunc(s, func(r rune) bool { return r >= 'a' && r <= 'z' }) == 0 {
-		return s
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }

@@ -123,13 +123,13 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	sources, closeSources, err := workflow.OpenSources(reading, c, cat, f.options())
+	src, err := workflow.OpenSources(reading, c, cat, f.options())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeSources()) }()
+	defer func() { err = errors.Join(err, src.Close()) }()
 	if f.dryRun {
-		return a.dryRun(reading, sources)
+		return a.dryRun(reading, src.Sources)
 	}
 	standing, err := workflow.ModelKinds(cat)
 	if err != nil {
@@ -146,7 +146,7 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 		log.Warn("stopping: what is complete is committed; once more stops at once")
 	})
 	r, err := workflow.Sync(reading, stop, workflow.Options{
-		Sources: sources, Sinks: open, Version: buildVersion(), Workers: c.Workers,
+		Sources: src.Sources, Sinks: open, Version: buildVersion(), Workers: c.Workers,
 		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p, Unopened: unopened, Standing: standing,
 		SinkFailed: func(url string, err error) {
 			if len(c.Sinks) > 1 {
@@ -166,7 +166,7 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 		}
 		return err
 	}
-	lookup := origins(cat)
+	lookup := origins(src.Catalogue)
 	if a.logFormat == "json" {
 		report.Log(log, r, lookup)
 	} else if err := report.Print(a.out, r, report.Options{Lookup: lookup, Verbose: f.verbose, Name: shortURL, Query: nextQuery(r, len(f.to) == 0)}); err != nil {

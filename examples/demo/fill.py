@@ -4,7 +4,8 @@
     fill.py PORT COMMAND...
 
 starts moto on that port of loopback, fills it, runs the command with
-AWS_ENDPOINT_URL set and ends with its exit code. The estate is a function of
+AWS_ENDPOINT_URL set, and DEMO_AWS to what the Kubernetes cluster names, and
+ends with its exit code. The estate is a function of
 this file: names, tags, identifiers and times are fixed. examples/demo/record
 makes of it the recording that `make demo` replays.
 """
@@ -224,6 +225,19 @@ def fill_front(client, env, account, region):
          "Action": ["s3:Put*", "s3:Delete*"], "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]}))
 
 
+def fill_cluster(client, env, account, region):
+    """A Kubernetes cluster on two of the instances. Returns what its objects name."""
+    ec2, elb = client("ec2", region), client("elbv2", region)
+    front = elb.describe_load_balancers(Names=[f"{env}-front"])["LoadBalancers"][0]
+    client("eks", region).create_cluster(
+        name="shop-eks", version="1.36", roleArn=f"arn:aws:iam::{account}:role/platform-node", tags=tags(0, "shop-eks", env),
+        resourcesVpcConfig={"subnetIds": [z["SubnetId"] for z in front["AvailabilityZones"]], "securityGroupIds": front["SecurityGroups"]})
+    named = {t["Value"]: i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]
+             for t in i.get("Tags", []) if t["Key"] == "Name"}
+    volume = ec2.describe_volumes(Filters=[{"Name": "tag:Name", "Values": ["data-00"]}])["Volumes"][0]["VolumeId"]
+    return {"Instances": [named["search-01"], named["search-07"]], "Volume": volume, "LoadBalancer": front["DNSName"]}
+
+
 def fill():
     mock_random.seed(20240501)
     with freeze_time("2024-05-01T08:00:00Z") as clock:
@@ -233,7 +247,9 @@ def fill():
             for region in REGIONS:
                 if env == "production" or region == "eu-central-1":
                     fill_region(client, env, account, region, clock)
-        fill_front(session(ACCOUNTS["production"]), "production", ACCOUNTS["production"], REGIONS[0])
+        client = session(ACCOUNTS["production"])
+        fill_front(client, "production", ACCOUNTS["production"], REGIONS[0])
+        return fill_cluster(client, "production", ACCOUNTS["production"], REGIONS[0])
 
 
 def main():
@@ -241,8 +257,8 @@ def main():
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=int(sys.argv[1]), verbose=False)
     server.start()
     try:
-        fill()
-        env = dict(os.environ, AWS_ENDPOINT_URL=ENDPOINT, AWS_ACCESS_KEY_ID="demo", AWS_SECRET_ACCESS_KEY="demo",
+        cluster = fill()
+        env = dict(os.environ, DEMO_AWS=json.dumps(cluster), AWS_ENDPOINT_URL=ENDPOINT, AWS_ACCESS_KEY_ID="demo", AWS_SECRET_ACCESS_KEY="demo",
                    AWS_REGION="eu-central-1", AWS_EC2_METADATA_DISABLED="true")
         return subprocess.run(sys.argv[2:], env=env, check=False).returncode
     finally:
