@@ -14,10 +14,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/dewpoint-data/dewpoint/extract"
-	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/extract/k8s"
-	k8scatalog "github.com/dewpoint-data/dewpoint/extract/k8s/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/k8s/kubetest"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -167,7 +166,7 @@ func open(t testing.TB, o k8s.Options, change func(*k8s.SourceConfig), kinds ...
 }
 
 var loaded = sync.OnceValues(func() (*catalog.Catalogue, error) {
-	return catalog.Load([]catalog.Vendor{awscatalog.Vendor(), k8scatalog.Vendor()}, catalog.Options{Only: []string{"kubernetes"}})
+	return clouds.Load(catalog.Options{Only: []string{"kubernetes"}})
 })
 
 func entriesOf(t testing.TB, cs *k8s.Clusters, kinds ...string) (*catalog.Catalogue, []*catalog.Entry) {

@@ -4,9 +4,9 @@
 //	fill COMMAND...
 //
 // It starts two Kubernetes API servers, which the command finds in KUBECONFIG
-// as the contexts shop-eks and shop-gke, and a fake Google Cloud, which it
-// finds through DEWPOINT_GCP_ENDPOINT. What the clusters name of AWS stands in DEMO_AWS,
-// which fill.py sets.
+// under the names that the clouds' tools give to contexts, and a fake Google
+// Cloud, which it finds through DEWPOINT_GCP_ENDPOINT. What the clusters name of
+// AWS stands in DEMO_AWS, which fill.py sets.
 package main
 
 import (
@@ -20,6 +20,12 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// The contexts of the two clusters.
+const (
+	eks = "arn:aws:eks:eu-central-1:111111111111:cluster/shop-eks"
+	gke = "gke_example-shop_europe-west1_shop-gke"
 )
 
 func main() {
@@ -45,7 +51,7 @@ func run(ctx context.Context, command []string) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	config := api.NewConfig()
-	for name, manifest := range map[string]string{"shop-eks": "aws.yaml", "shop-gke": "google.yaml"} {
+	for name, manifest := range map[string]string{eks: "aws.yaml", gke: "google.yaml"} {
 		s, err := cluster(ctx, filepath.Join("kubernetes", manifest), ids)
 		if err != nil {
 			return 0, err

@@ -6,15 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	k8scatalog "github.com/dewpoint-data/dewpoint/extract/k8s/catalog"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
 func load(t *testing.T) *catalog.Catalogue {
 	t.Helper()
-	c, err := catalog.Load([]catalog.Vendor{awscatalog.Vendor(), k8scatalog.Vendor()}, catalog.Options{Only: []string{"kubernetes"}})
+	c, err := clouds.Load(catalog.Options{Only: []string{"kubernetes"}})
 	if err != nil {
 		t.Fatal(err)
 	}
