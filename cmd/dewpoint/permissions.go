@@ -11,6 +11,7 @@ import (
 	awscatalog "github.com/dewpoint-data/dewpoint/extract/aws/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	gcpcatalog "github.com/dewpoint-data/dewpoint/extract/gcp/catalog"
+	k8scatalog "github.com/dewpoint-data/dewpoint/extract/k8s/catalog"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
@@ -21,10 +22,10 @@ func (a *app) permissionsCommand() *cobra.Command {
 		GroupID: "setup",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usagef("name the cloud: dewpoint permissions aws, or gcp")
+			return usagef("name the cloud: dewpoint permissions aws, gcp or kubernetes")
 		},
 	}
-	cmd.AddCommand(a.awsPermissions(), a.gcpPermissions())
+	cmd.AddCommand(a.awsPermissions(), a.gcpPermissions(), a.kubernetesPermissions())
 	return cmd
 }
 
@@ -87,6 +88,36 @@ A role of a project has none of those that organisations and folders are for.`,
 	kinds.flags(a, gcp)
 	gcp.Flags().BoolVar(&project, "project", false, "a role of one project")
 	return gcp
+}
+
+func (a *app) kubernetesPermissions() *cobra.Command {
+	var name string
+	var kinds selector
+	kubernetes := &cobra.Command{
+		Use:   "kubernetes",
+		Short: "Print the ClusterRole that reading Kubernetes needs",
+		Long: `Prints a ClusterRole that may list the selected kinds and discover what the
+cluster serves, and nothing else. Who may list secrets may read them, so they are
+in it only when they are asked for by name.`,
+		Example: `  $ dewpoint permissions kubernetes | kubectl apply -f -
+  $ dewpoint permissions kubernetes --only kubernetes_pod --only kubernetes_node`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			entries, err := kinds.of(a, "kubernetes")
+			if err != nil {
+				return err
+			}
+			role, err := k8scatalog.ClusterRole(name, entries)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Out.Write(role)
+			return err
+		},
+	}
+	kinds.flags(a, kubernetes)
+	kubernetes.Flags().StringVar(&name, "name", "dewpoint", "the `name` of the role")
+	return kubernetes
 }
 
 // selector are the kinds that a policy is for.
