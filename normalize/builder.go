@@ -160,6 +160,9 @@ func (b *Builder) Page(body []byte, h http.Header) (tokens []string, rows int, e
 	return b.tokens(0), b.rows - m.rows, nil
 }
 
+// Stretches are where the items of the last page stand, valid until the next.
+func (b *Builder) Stretches() []Stretch { return b.stretches }
+
 // Append appends the row of an item that Split found, with what the details
 // said: docs[i] is for Sources[i+1], missing ones are Absent. An item without
 // an id makes a problem and no row. A detail's body that is not its output is

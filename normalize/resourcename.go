@@ -34,11 +34,22 @@ var roots = [][]byte{[]byte("projects/"), []byte("folders/"), []byte("organizati
 // argument's, else the link's. Project numbers become ids where they are
 // known. What is no such name yields nothing.
 func (w *walker) fullName(b []byte, arg string) []byte {
-	host, base, _ := strings.Cut(arg, ",")
 	link := b
-	if i := bytes.IndexAny(link, "?#"); i >= 0 {
+	if i := bytes.IndexByte(link, '?'); i >= 0 {
 		link = link[:i]
 	}
+	if i := bytes.IndexByte(link, '#'); i >= 0 {
+		link = link[:i]
+	}
+	for i := range w.heads {
+		if h := &w.heads[i]; len(h.link) > 0 && h.arg == arg && bytes.HasPrefix(link, h.link) && len(link) > len(h.link) {
+			start := len(w.arena)
+			w.arena = append(append(w.arena, h.name...), link[len(h.link):]...)
+			return w.arena[start:len(w.arena):len(w.arena)]
+		}
+	}
+	whole := link
+	host, base, _ := strings.Cut(arg, ",")
 	absolute := false
 	if i := bytes.Index(link, []byte("://")); i >= 0 && i < len("https")+1 {
 		link, absolute = link[i+len("://"):], true
@@ -83,7 +94,10 @@ func (w *walker) fullName(b []byte, arg string) []byte {
 		name, rest, more := bytes.Cut(rest, []byte{'/'})
 		w.arena = append(w.arena, w.named(name)...)
 		if more {
-			w.arena = append(append(w.arena, '/'), rest...)
+			w.arena = append(w.arena, '/')
+			w.heads[w.nextHead] = linkHead{arg, bytes.Clone(whole[:len(whole)-len(rest)]), bytes.Clone(w.arena[start:])}
+			w.nextHead = (w.nextHead + 1) % len(w.heads)
+			w.arena = append(w.arena, rest...)
 		}
 	case bytes.IndexByte(link, '/') >= 0: // of the project
 		if !project() {
@@ -105,6 +119,13 @@ func (w *walker) fullName(b []byte, arg string) []byte {
 		w.arena = append(append(w.arena, '/'), link...)
 	}
 	return w.arena[start:len(w.arena):len(w.arena)]
+}
+
+// linkHead is the beginning of a link, up to the project, and that of the full
+// name that was made of it: most links of a page have the same.
+type linkHead struct {
+	arg        string
+	link, name []byte
 }
 
 // rootIn is where a full name's path begins, -1 for nowhere.

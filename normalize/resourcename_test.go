@@ -139,18 +139,3 @@ func TestLocatedRowsAreOfTheirOwnScopes(t *testing.T) {
 		t.Errorf("%s, %v", got, b.Located())
 	}
 }
-
-func TestMembers(t *testing.T) {
-	got := ""
-	for k, v := range Members([]byte(` {"a": {"b":[1,2]} , "c":"x\"y","d":null} `)) {
-		got += k + "=" + string(v) + ";"
-	}
-	if got != `a={"b":[1,2]};c="x\"y";d=null;` {
-		t.Error(got)
-	}
-	for _, bad := range []string{"", "[]", `{"a"`, `{"a":`, `{"a":[}`} {
-		for k := range Members([]byte(bad)) {
-			t.Errorf("%s has %s", bad, k)
-		}
-	}
-}

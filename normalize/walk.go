@@ -50,6 +50,10 @@ type walker struct {
 	mapKey, tagKey, tagValue []byte
 	hasKey                   bool
 
+	stretches []Stretch   // of the items
+	heads     [8]linkHead // the last ones that links began with
+	nextHead  int
+
 	problems problemList
 	drift    map[driftKey]int64
 }
@@ -87,6 +91,7 @@ func (w *walker) begin(src int, body []byte) {
 	w.at, w.want = 0, ""
 	w.depth, w.known, w.whole, w.json = 0, false, false, -1
 	w.jbuf, w.segs = w.jbuf[:0], w.segs[:0]
+	w.stretches = w.stretches[:0]
 }
 
 func (w *walker) fail(at int, want string) int {
@@ -277,10 +282,12 @@ func (w *walker) leave(n *node, start, from, to int) {
 	}
 	switch n.item {
 	case rowItem:
+		w.stands(from, to)
 		if !w.row.manual {
 			w.row.endRow()
 		}
 	case splitItem:
+		w.stands(from, to)
 		w.split.end(w, from, to)
 	case failureItem:
 		w.split.endFailure(w)

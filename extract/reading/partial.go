@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -69,36 +70,54 @@ func (l *lacks) any() (lack, bool) {
 	return lack{}, false
 }
 
-// read notes what the body of a page says.
-func (l *lacks) read(p *catalog.Partial, body []byte) {
-	for key, value := range normalize.Members(body) {
-		if key == p.Scopes && p.Scopes != "" {
-			for scope, part := range normalize.Members(value) {
-				location := scopeLocation(scope)
-				if l.seen == nil {
-					l.seen = map[string]bool{}
-				}
-				l.seen[location] = true
-				for name, v := range normalize.Members(part) {
-					l.members(p, p.ScopeMembers, location, name, v)
-				}
+// read notes what the body of a page says besides its items.
+func (l *lacks) read(p *catalog.Partial, body []byte, items []normalize.Stretch) {
+	o := normalize.NewOutline(body, items)
+	note := func(known []catalog.PartialMember, location string) func([]byte, int) int {
+		return func(name []byte, at int) int {
+			end := o.Skip(at)
+			if end >= 0 {
+				l.members(p, known, location, name, body[at:end])
 			}
+			return end
 		}
-		l.members(p, p.Members, "", key, value)
+	}
+	top := note(p.Members, "")
+	end := o.Members(0, func(key []byte, at int) int {
+		if p.Scopes == "" || string(key) != p.Scopes || body[at] != '{' {
+			return top(key, at)
+		}
+		return o.Members(at, func(scope []byte, at int) int {
+			if body[at] != '{' {
+				return o.Skip(at)
+			}
+			location := scopeLocation(string(scope))
+			if l.seen == nil {
+				l.seen = map[string]bool{}
+			}
+			l.seen[location] = true
+			return o.Members(at, note(p.ScopeMembers, location))
+		})
+	})
+	if end < 0 {
+		l.note("", lack{"unreadable", "what the answer says besides its items is not JSON"})
 	}
 }
 
 // members notes what a member says, of a location if it is of one's part.
-func (l *lacks) members(p *catalog.Partial, known []catalog.PartialMember, location, name string, value []byte) {
-	i := slices.IndexFunc(known, func(m catalog.PartialMember) bool { return m.Name == name })
+func (l *lacks) members(p *catalog.Partial, known []catalog.PartialMember, location string, name, value []byte) {
+	i := slices.IndexFunc(known, func(m catalog.PartialMember) bool { return m.Name == string(name) })
 	if i < 0 {
 		return
 	}
 	m := known[i]
+	if m.Form == catalog.PartialWarnings && m.Warning == "" && harmless(p, value) {
+		return
+	}
 	var elements []any
 	var v any
 	if err := json.Unmarshal(value, &v); err != nil {
-		l.note("", lack{"unreadable", name + " is not JSON"})
+		l.note("", lack{"unreadable", string(name) + " is not JSON"})
 		return
 	}
 	switch v := v.(type) {
@@ -112,6 +131,17 @@ func (l *lacks) members(p *catalog.Partial, known []catalog.PartialMember, locat
 	for _, e := range elements {
 		l.element(p, m, location, e)
 	}
+}
+
+// harmless says whether a warning begins with a code that is, as the empty
+// parts of an aggregated list do.
+func harmless(p *catalog.Partial, value []byte) bool {
+	rest, ok := bytes.CutPrefix(value, []byte(`{"code":"`))
+	if !ok {
+		return false
+	}
+	code, _, ok := bytes.Cut(rest, []byte(`"`))
+	return ok && slices.Contains(p.Harmless, string(code))
 }
 
 func (l *lacks) element(p *catalog.Partial, m catalog.PartialMember, location string, e any) {

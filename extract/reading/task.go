@@ -200,6 +200,8 @@ type count struct {
 	// located are the rows by location, of kinds that have them.
 	located map[*catalog.Entry]map[string]int64
 	lacks   lacks
+	// stretches are where the items of the page stand, as far as that is known.
+	stretches []normalize.Stretch
 	// found are what a list that recurses is asked for next.
 	found []string
 }
@@ -314,7 +316,7 @@ func (r *reader) pagesOf(ctx, writing context.Context, l *catalog.ListCall, inpu
 		n.calls += int64(max(resp.Attempts, 1))
 		tokens, werr, err := r.page(ctx, writing, l, o, resp, n)
 		if err == nil && l.Partial != nil {
-			n.lacks.read(l.Partial, resp.Body)
+			n.lacks.read(l.Partial, resp.Body, n.stretches)
 		}
 		resp.Release()
 		if werr != nil || err != nil {
@@ -335,6 +337,7 @@ func (r *reader) pagesOf(ctx, writing context.Context, l *catalog.ListCall, inpu
 
 // page makes rows of a page for all kinds that it feeds.
 func (r *reader) page(ctx, writing context.Context, l *catalog.ListCall, o origin, resp *Answer, n *count) (tokens []string, werr, err error) {
+	n.stretches = nil
 	for _, e := range feeds(l) {
 		wanted := contains(l.Entries, e)
 		b := r.builder(e)
@@ -350,6 +353,7 @@ func (r *reader) page(ctx, writing context.Context, l *catalog.ListCall, o origi
 			}
 			n.rows[e] += int64(rows)
 			n.locate(e, b)
+			n.stretches = b.Stretches()
 			continue
 		}
 		p, err := r.t.s.plans[e].Split(resp.Body, resp.Header)

@@ -117,8 +117,9 @@ func (s *Server) answerPage(r *Request, l listing, all []placed, scopes []string
 	}
 	from := 0
 	if t := r.parameter("pageToken"); t != "" {
-		b, err := base64.RawURLEncoding.DecodeString(t)
+		b, _ := base64.RawURLEncoding.DecodeString(t)
 		text, _, ok := strings.Cut(string(b), "#")
+		var err error
 		if from, err = strconv.Atoi(text); err != nil || !ok {
 			s.complain("%s: unknown page token %q", r.Op(), t)
 			return nil, &Refusal{Status: http.StatusBadRequest, Reason: "invalid", Message: "Invalid value for field 'pageToken'"}

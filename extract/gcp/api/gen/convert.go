@@ -275,9 +275,7 @@ func (c *converter) scalar(x *schema) (*api.Shape, error) {
 		}
 	case "integer":
 		switch x.Format {
-		case "int32":
-		case "uint32", "":
-			s.Type = "long"
+		case "int32", "uint32", "":
 		default:
 			return nil, fmt.Errorf("unknown format %s of an integer", x.Format)
 		}
