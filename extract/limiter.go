@@ -38,7 +38,7 @@ type limit struct {
 	inFlight int
 	waiting  []chan struct{}
 	lowered  time.Time
-	held     time.Time // until when nothing is let through
+	held     time.Time  // until when nothing is let through
 	full     rate.Limit // the declared rate
 	rate     *rate.Limiter
 }
