@@ -70,7 +70,30 @@ func (d *definer) wantedViews() (want, docs map[string]string, err error) {
 		}
 	}
 	want, docs = dialect.Views(kinds, d.kinds)
+	for _, k := range d.kinds {
+		for _, old := range k.Renamed {
+			want[old] = d.formerView(old, k)
+		}
+	}
 	return want, docs, nil
+}
+
+// formerView is the definition of the view of a kind's former name. Columns
+// that it has stay where they are, those that left the definition too.
+func (d *definer) formerView(name string, k *schema.Kind) string {
+	list, _, _ := strings.Cut(strings.TrimPrefix(d.base.made[name], "SELECT "), " FROM ")
+	var cols []string
+	for _, c := range strings.Split(list, ", ") {
+		if _, ok := d.base.tables[shorten(k.Name)][strings.Trim(c, `"`)]; ok {
+			cols = append(cols, c)
+		}
+	}
+	for _, c := range k.TableColumns() {
+		if q := ident(c.Name); !slices.Contains(cols, q) {
+			cols = append(cols, q)
+		}
+	}
+	return fmt.Sprintf("SELECT %s FROM %s", strings.Join(cols, ", "), ident(k.Name))
 }
 
 // collatedAs gives an expression of text the same collation in all parts of a

@@ -114,6 +114,11 @@ func testRenamed(h *harness) {
 	h.want("SELECT from_kind FROM edges", "aws_test_server")
 	h.want(count("resource_history"), "0")
 	h.want("SELECT kind FROM scope_freshness", "aws_test_box", "aws_test_server")
+	// The former name stays whatever becomes of the columns.
+	other := redefine(renamed, "1")
+	other.Columns = []schema.Column{column("height", schema.Int64), renamed.Columns[0], renamed.Columns[2]}
+	h.reads(kinds(other, c), read{scope: s, rows: []Row{Row{ID: "a", Refs: rows[0].Refs}.With("height", int64(2)).With("weight", 1.5)}}, boxes)
+	h.want("SELECT id, height, weight FROM aws_test_host", "a|2|1.5")
 }
 
 func testBaseViews(h *harness) {
