@@ -51,6 +51,17 @@ func (t Type) String() string {
 // MarshalText writes the type's name.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// UnmarshalText reads the type's name.
+func (t *Type) UnmarshalText(text []byte) error {
+	for i, name := range typeNames {
+		if name != "" && name == string(text) {
+			*t = Type(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("schema: no type is named %q", text)
+}
+
 // List returns the list type whose elements are t, or 0 if there is none.
 func (t Type) List() Type {
 	switch t {

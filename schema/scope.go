@@ -34,6 +34,19 @@ func (s Scope) ID() string {
 	return b.String()
 }
 
+// ParseScope reads the scope of a kind from the text that rows carry.
+func ParseScope(id, kind string) (Scope, bool) {
+	parts := strings.SplitN(id, "/", 4)
+	if len(parts) < 3 {
+		return Scope{}, false
+	}
+	s := Scope{Cloud: parts[0], Account: parts[1], Region: parts[2], Kind: kind}
+	if len(parts) == 4 {
+		s.Parent = parts[3]
+	}
+	return s, true
+}
+
 // State is how the reading of a scope ended. Only Complete ends rows.
 type State string
 

@@ -161,6 +161,7 @@ func TestTablesPage(t *testing.T) {
 }
 
 var (
+	addColumn     = regexp.MustCompile(`ALTER TABLE (\w+) ADD COLUMN ([^;]*);`)
 	createTable   = regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\);`)
 	commentTable  = regexp.MustCompile(`COMMENT ON (?:TABLE|VIEW) (\w+) IS '((?:[^']|'')*)'`)
 	commentColumn = regexp.MustCompile(`COMMENT ON COLUMN (\w+)\.(\w+) IS '((?:[^']|'')*)'`)
@@ -184,10 +185,14 @@ func ownTables(t *testing.T, b *bytes.Buffer) {
 	for _, m := range commentColumn.FindAllStringSubmatch(sql.String(), -1) {
 		columns[m[1]+"."+m[2]] = strings.ReplaceAll(m[3], "''", "'")
 	}
+	added := map[string]string{}
+	for _, m := range addColumn.FindAllStringSubmatch(sql.String(), -1) {
+		added[m[1]] += ", " + m[2]
+	}
 	b.WriteString("\n## Dewpoint's own tables\n")
 	for _, m := range createTable.FindAllStringSubmatch(sql.String(), -1) {
 		fmt.Fprintf(b, "\n### %s\n\n%s\n\n| column | type | |\n| --- | --- | --- |\n", m[1], docs[m[1]])
-		for _, c := range splitColumns(m[2]) {
+		for _, c := range splitColumns(m[2] + added[m[1]]) {
 			name, typ, _ := strings.Cut(strings.TrimSpace(c), " ")
 			name = strings.Trim(name, `"`)
 			fmt.Fprintf(b, "| `%s` | %s | %s |\n", name, typ, columns[m[1]+"."+name])

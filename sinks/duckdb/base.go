@@ -28,6 +28,8 @@ type base struct {
 // storedKind is a row of kinds.
 type storedKind struct {
 	name, key, definition, layout, parent, base, edges string
+	// declared is the sum of the declaration.
+	declared string
 	// columns are those of the definition, and with a minus before the name
 	// those that left it.
 	columns []string
@@ -74,13 +76,17 @@ func readBase(ctx context.Context, c *conn) (base, error) {
 	if len(last) > 0 {
 		b.lastSync = last[0][0]
 	}
+	declared := "NULL"
+	if b.remembers() {
+		declared = "md5(declared::VARCHAR)"
+	}
 	kinds, err := c.texts(ctx, `SELECT kind, key, definition, layout, parent, base::VARCHAR, edges::VARCHAR,
-		array_to_string(map_keys(columns), chr(10)) FROM kinds`)
+		array_to_string(map_keys(columns), chr(10)), `+declared+` FROM kinds`)
 	if err != nil {
 		return b, err
 	}
 	for _, r := range kinds {
-		k := storedKind{name: r[0], key: r[1], definition: r[2], layout: r[3], parent: r[4], base: r[5], edges: r[6]}
+		k := storedKind{name: r[0], key: r[1], definition: r[2], layout: r[3], parent: r[4], base: r[5], edges: r[6], declared: r[8]}
 		if r[7] != "" {
 			k.columns = strings.Split(r[7], "\n")
 		}
@@ -88,6 +94,9 @@ func readBase(ctx context.Context, c *conn) (base, error) {
 	}
 	return b, nil
 }
+
+// remembers says whether kinds has what the kinds were declared as.
+func (b *base) remembers() bool { return b.tables["kinds"]["declared"] != "" }
 
 // table returns the name of the table that holds a kind now, empty if there
 // is none.

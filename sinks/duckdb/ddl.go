@@ -94,13 +94,13 @@ func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 			return fmt.Errorf("rename %s to %s: %w", former, k.Name, err)
 		}
 	}
-	next := storedKind{name: k.Name, key: k.Key, definition: k.Definition, layout: now, parent: k.Parent}
+	next := storedKind{name: k.Name, key: k.Key, definition: k.Definition, layout: now, parent: k.Parent, declared: tables.DeclarationSum(k)}
 	if k.Base != nil {
 		next.base = mustJSON(k.Base)
 	}
 	next.edges = mustJSON(k.Edges)
 	columns, changed := tables.MergeColumns(old.columns, k)
-	if known && !changed && old.name == next.name && old.definition == next.definition && old.layout == next.layout &&
+	if known && !changed && old.name == next.name && old.definition == next.definition && old.layout == next.layout && old.declared == next.declared &&
 		old.parent == next.parent && sameJSON(old.base, next.base) && sameJSON(old.edges, next.edges) {
 		return nil
 	}
@@ -115,10 +115,11 @@ func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 		}
 		fmt.Fprintf(&m2, "%s: coalesce((SELECT max(columns[%[1]s]) FROM kinds WHERE key = %[2]s), %[3]s)", literal(c), literal(k.Key), m.nowLiteral())
 	}
-	insert := fmt.Sprintf("CREATE OR REPLACE TEMP TABLE next_kind AS SELECT %s AS kind, %s AS key, %s AS definition, %s AS since, MAP {%s} AS columns, %s AS layout, %s AS parent, %s AS base, %s AS edges",
+	insert := fmt.Sprintf("CREATE OR REPLACE TEMP TABLE next_kind AS SELECT %s AS kind, %s AS key, %s AS definition, %s AS since, MAP {%s} AS columns, %s AS layout, %s AS parent, %s AS base, %s AS edges, %s AS cloud, %s AS declared",
 		literal(next.name), literal(next.key), literal(next.definition),
 		strings.NewReplacer("$now", m.nowLiteral(), "$key", literal(k.Key)).Replace(since), m2.String(),
-		literal(next.layout), literal(next.parent), nullLiteral(next.base), literal(next.edges))
+		literal(next.layout), literal(next.parent), nullLiteral(next.base), literal(next.edges),
+		literal(k.Cloud), literal(tables.Declaration(k)))
 	for _, q := range []string{insert, "DELETE FROM kinds WHERE key = " + literal(k.Key), "INSERT INTO kinds SELECT * FROM next_kind"} {
 		if err := m.exec(ctx, q); err != nil {
 			return fmt.Errorf("record %s: %w", k.Name, err)

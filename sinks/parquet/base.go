@@ -226,7 +226,7 @@ func (c *catalogue) defined(kinds []*schema.Kind, now time.Time) (next catalogue
 func defineKind(old *storedKind, k *schema.Kind, now time.Time) *storedKind {
 	def := &storedKind{
 		Name: k.Name, Key: k.Key, Definition: k.Definition, DefinitionSince: now, Doc: k.Doc, Parent: k.Parent,
-		Base: k.Base, Edges: k.Edges,
+		Base: k.Base, Edges: k.Edges, Cloud: k.Cloud, Service: k.Service, KeyScope: k.KeyScope, Renamed: k.Renamed,
 	}
 	if old != nil {
 		if old.Definition == k.Definition {
@@ -238,14 +238,16 @@ func defineKind(old *storedKind, k *schema.Kind, now time.Time) *storedKind {
 				c.Left, c.Since = !ok, now
 			}
 			if ok {
-				c.Doc = wanted.Doc
+				c.Doc, c.Path, c.Call, c.Volatile = wanted.Doc, wanted.Path, wanted.Call, wanted.Volatile
 			}
 			def.Columns = append(def.Columns, c)
 		}
 	}
 	for _, c := range k.TableColumns() {
 		if def.column(c.Name) == nil {
-			def.Columns = append(def.Columns, storedColumn{Name: c.Name, Type: c.Type.String(), Doc: c.Doc, Since: now})
+			def.Columns = append(def.Columns, storedColumn{
+				Name: c.Name, Type: c.Type.String(), Doc: c.Doc, Path: c.Path, Call: c.Call, Volatile: c.Volatile, Since: now,
+			})
 		}
 	}
 	def.Layout = tables.Layout(k)

@@ -69,16 +69,20 @@ type catalogue struct {
 
 // storedKind is a kind that has a table.
 type storedKind struct {
-	Name            string         `json:"kind"`
-	Key             string         `json:"key"`
-	Definition      string         `json:"definition"`
-	DefinitionSince time.Time      `json:"definition_since"`
-	Doc             string         `json:"doc,omitempty"`
-	Layout          string         `json:"layout"`
-	Parent          string         `json:"parent,omitempty"`
-	Base            *schema.Base   `json:"base,omitempty"`
-	Edges           []schema.Edge  `json:"edges,omitempty"`
-	Columns         []storedColumn `json:"columns"`
+	Name            string          `json:"kind"`
+	Key             string          `json:"key"`
+	Cloud           string          `json:"cloud,omitempty"`
+	Service         string          `json:"service,omitempty"`
+	KeyScope        schema.KeyScope `json:"key_scope,omitempty"`
+	Renamed         []string        `json:"renamed,omitempty"`
+	Definition      string          `json:"definition"`
+	DefinitionSince time.Time       `json:"definition_since"`
+	Doc             string          `json:"doc,omitempty"`
+	Layout          string          `json:"layout"`
+	Parent          string          `json:"parent,omitempty"`
+	Base            *schema.Base    `json:"base,omitempty"`
+	Edges           []schema.Edge   `json:"edges,omitempty"`
+	Columns         []storedColumn  `json:"columns"`
 }
 
 // storedColumn is a column of a kind's table.
@@ -86,6 +90,10 @@ type storedColumn struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 	Doc  string `json:"doc,omitempty"`
+	// Path, Call and Volatile are those of the declaration.
+	Path     string `json:"path,omitempty"`
+	Call     string `json:"call,omitempty"`
+	Volatile bool   `json:"volatile,omitempty"`
 	// Since is when the column entered the definition, or left it.
 	Since time.Time `json:"since"`
 	Left  bool      `json:"left,omitempty"`
@@ -110,13 +118,9 @@ func (k *storedKind) columns() []schema.Column {
 }
 
 // typeNamed is the type with a name, 0 if there is none.
-func typeNamed(name string) schema.Type {
-	for t := schema.Bool; t <= schema.TimestampList; t++ {
-		if t.String() == name {
-			return t
-		}
-	}
-	return 0
+func typeNamed(name string) (t schema.Type) {
+	_ = t.UnmarshalText([]byte(name))
+	return t
 }
 
 func (c *catalogue) byKey(key string) *storedKind {

@@ -744,6 +744,8 @@ func (m *commit) writeKindsTable(context.Context) error {
 		}
 		b.orNull(base)
 		b.text(edges)
+		b.text(k.Cloud)
+		b.text(tables.Declaration(k.kind()))
 		if err := w.added(2000); err != nil {
 			return err
 		}

@@ -342,6 +342,8 @@ var (
 		{Name: "parent", Type: schema.Text},
 		{Name: "base", Type: schema.JSON},
 		{Name: "edges", Type: schema.JSON},
+		{Name: "cloud", Type: schema.Text},
+		{Name: "declared", Type: schema.JSON},
 	}
 )
 

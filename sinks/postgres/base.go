@@ -39,6 +39,8 @@ type base struct {
 // storedKind is a row of kinds.
 type storedKind struct {
 	name, key, definition, layout, parent, base, edges string
+	// declared is the sum of the declaration.
+	declared string
 	// columns are those of the definition, and with a minus before the name
 	// those that left it.
 	columns []string
@@ -94,13 +96,17 @@ func (b *base) readKinds(ctx context.Context, c *conn) error {
 	if len(last) > 0 {
 		b.lastSync = last[0][0]
 	}
+	declared := "NULL"
+	if b.tables["kinds"]["declared"] != "" {
+		declared = "md5(declared::text)"
+	}
 	kinds, err := c.texts(ctx, `SELECT kind, key, definition, layout, parent, base, edges,
-		(SELECT string_agg(k, chr(10)) FROM jsonb_object_keys(columns) k), array_to_string(maps, chr(10)) FROM kinds`)
+		(SELECT string_agg(k, chr(10)) FROM jsonb_object_keys(columns) k), array_to_string(maps, chr(10)), `+declared+` FROM kinds`)
 	if err != nil {
 		return err
 	}
 	for _, r := range kinds {
-		k := storedKind{name: r[0], key: r[1], definition: r[2], layout: r[3], parent: r[4], base: r[5], edges: r[6]}
+		k := storedKind{name: r[0], key: r[1], definition: r[2], layout: r[3], parent: r[4], base: r[5], edges: r[6], declared: r[9]}
 		if r[7] != "" {
 			k.columns = strings.Split(r[7], "\n")
 		}

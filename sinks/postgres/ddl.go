@@ -113,23 +113,26 @@ func (d *definer) migrate(ctx context.Context) error {
 func (d *definer) kindSQL(k *schema.Kind) string {
 	var q []string
 	now := tables.Layout(k)
-	switch old, table := d.base.byKey[k.Key], d.base.table(k); {
+	old, table := d.base.byKey[k.Key], d.base.table(k)
+	stands := table != "" && old.layout == now
+	switch {
 	case table == "":
 		q = append(q, createTable(k))
-	case old.layout == now:
-		now = ""
-	default:
+	case !stands:
 		for _, c := range k.TableColumns() {
 			if _, ok := d.base.tables[shorten(table)][shorten(c.Name)]; !ok {
 				q = append(q, addColumn(k, c))
 			}
 		}
 	}
-	if now != "" {
+	if !stands {
 		q = append(q, comments(k)...)
-		q = append(q, fmt.Sprintf(`INSERT INTO kinds (kind, key, layout, names, maps) VALUES (%s, %s, %s, %s, %s)
-			ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, layout = excluded.layout, names = excluded.names, maps = excluded.maps`,
-			literal(k.Name), literal(k.Key), literal(now), longNames(k), literals(d.mapColumns(k))))
+	}
+	if !stands || old.declared != tables.DeclarationSum(k) {
+		q = append(q, fmt.Sprintf(`INSERT INTO kinds (kind, key, layout, names, maps, cloud, declared) VALUES (%s, %s, %s, %s, %s, %s, %s)
+			ON CONFLICT (key) DO UPDATE SET kind = excluded.kind, layout = excluded.layout, names = excluded.names, maps = excluded.maps,
+				cloud = excluded.cloud, declared = excluded.declared`,
+			literal(k.Name), literal(k.Key), literal(now), longNames(k), literals(d.mapColumns(k)), literal(k.Cloud), literal(tables.Declaration(k))))
 	}
 	if want := stagingColumns(k); !maps.Equal(want, d.base.staged[shorten(k.Name)]) {
 		q = append(q, createStaging(d.sink.cfg.staging, k))

@@ -57,7 +57,7 @@ var ownColumns = [][]string{
 		"scopes", "sync_id", "cloud", "account", "region", "kind", "parent", "state", "kinds", "scopes", "rows", "calls", "error", "code", "request_id", "definition_hash", "last_complete",
 	},
 	{"problems", "sync_id", "kind", "account", "region", "call", "column", "code", "count", "sample"},
-	{"kinds", "kind", "key", "definition", "definition_since", "parent"},
+	{"kinds", "kind", "key", "definition", "definition_since", "parent", "cloud"},
 	{"resource_tags", "_id", "key", "value"},
 	{"scope_freshness", "cloud", "account", "region", "kind", "state", "last_complete"},
 	{"instances", "_id", "id", "kind", "instance_type", "instance_status", "instance_cores", "instance_memory_bytes"},

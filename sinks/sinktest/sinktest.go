@@ -64,7 +64,7 @@ func Run(t *testing.T, open func(t *testing.T) Target) {
 }
 
 func allCases() []testCase {
-	return slices.Concat(rowCases, valueCases, scopeCases, edgeCases, referenceCases, historyCases, schemaCases, planCases, protocolCases, largeCases, estateCases)
+	return slices.Concat(rowCases, valueCases, scopeCases, edgeCases, referenceCases, historyCases, schemaCases, planCases, formerCases, protocolCases, largeCases, estateCases)
 }
 
 // readCannot reads which cases a sink leaves out, and why. A file that is not

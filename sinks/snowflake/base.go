@@ -47,6 +47,8 @@ type madeView struct{ digest, from string }
 type storedKind struct {
 	name, key, definition, layout, parent, base, edges string
 	since                                              string
+	// declared is the sum of the declaration.
+	declared string
 	// columns are when each of the definition was added, and behind a minus
 	// before the name when it was removed.
 	columns map[string]string
@@ -71,7 +73,7 @@ const ownQuery = `
 UNION ALL SELECT 'version', MAX(version)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM dewpoint_migrations
 UNION ALL SELECT 'digest', scopes_digest, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM dewpoint_lease
 UNION ALL SELECT 'sync', id, DATE_PART(EPOCH_MICROSECOND, started_at)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL FROM (SELECT id, started_at FROM syncs ORDER BY started_at DESC, id DESC LIMIT 1) last
-UNION ALL SELECT 'kind', kind, key, definition, layout, parent, TO_JSON(base), TO_JSON(edges), TO_JSON(OBJECT_CONSTRUCT('columns', columns, 'types', types, 'since', DATE_PART(EPOCH_MICROSECOND, definition_since)::VARCHAR)) FROM kinds
+UNION ALL SELECT 'kind', kind, key, definition, layout, parent, TO_JSON(base), TO_JSON(edges), TO_JSON(OBJECT_CONSTRUCT('columns', columns, 'types', types, 'since', DATE_PART(EPOCH_MICROSECOND, definition_since)::VARCHAR, 'declared', MD5(declared))) FROM kinds
 UNION ALL SELECT 'made', name, MD5(definition), SPLIT_PART(definition, ' FROM ', -1), NULL, NULL, NULL, NULL, NULL FROM dewpoint_views
 UNION ALL SELECT 'rows', kind, COUNT(*)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL FROM resources GROUP BY kind
 UNION ALL SELECT 'edges', COUNT(*)::VARCHAR, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM edges
@@ -81,9 +83,13 @@ UNION ALL SELECT 'oldest', DATE_PART(EPOCH_MICROSECOND, MIN(since))::VARCHAR, NU
 	UNION ALL SELECT MIN(y.started_at) FROM syncs y LEFT JOIN (SELECT DISTINCT _sync_id FROM resources) r ON r._sync_id = y.id WHERE r._sync_id IS NULL) o
 UNION ALL SELECT 'problem', kind, account, region, "CALL", "COLUMN", code, "COUNT"::VARCHAR, "SAMPLE" FROM problems`
 
-// readBase reads a schema that has dewpoint's tables.
+// readBase reads a schema that has dewpoint's tables, of any version.
 func readBase(ctx context.Context, c *conn) (*base, error) {
-	return readState(ctx, c, objectsQuery+ownQuery)
+	b, err := readState(ctx, c, objectsQuery+ownQuery)
+	if noColumn(err) {
+		return readState(ctx, c, objectsQuery+strings.Replace(ownQuery, "MD5(declared)", "NULL", 1))
+	}
+	return b, err
 }
 
 func readState(ctx context.Context, c *conn, query string) (*base, error) {
@@ -157,13 +163,13 @@ func (b *base) own(r []string) error {
 	case "kind":
 		k := storedKind{name: r[1], key: r[2], definition: r[3], layout: r[4], parent: r[5], base: r[6], edges: r[7]}
 		var rest struct {
-			Columns, Types map[string]string
-			Since          string
+			Columns, Types  map[string]string
+			Since, Declared string
 		}
 		if err := json.Unmarshal([]byte(r[8]), &rest); err != nil {
 			return fmt.Errorf("the table kinds: %s: %w", k.name, err)
 		}
-		k.columns, k.types = rest.Columns, rest.Types
+		k.columns, k.types, k.declared = rest.Columns, rest.Types, rest.Declared
 		if rest.Since != "" {
 			k.since = timeText(time.UnixMicro(number(rest.Since)))
 		}

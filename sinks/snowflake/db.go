@@ -14,6 +14,7 @@ import (
 
 // Snowflake's error numbers.
 const (
+	errNoColumn    = 904  // invalid identifier
 	errNoObject    = 2003 // the object does not exist or is not authorised
 	errNoWarehouse = 606  // none selected, or suspended without auto-resume
 	errPrivileges  = 3001
@@ -168,6 +169,12 @@ func (c *conn) explain(err error, query string) error {
 func missing(err error) bool {
 	var sf *gosnowflake.SnowflakeError
 	return errors.As(err, &sf) && sf.Number == errNoObject
+}
+
+// noColumn says whether an error is that a column is not there.
+func noColumn(err error) bool {
+	var sf *gosnowflake.SnowflakeError
+	return errors.As(err, &sf) && sf.Number == errNoColumn
 }
 
 // abbreviate keeps an error readable: wide tables make long statements.

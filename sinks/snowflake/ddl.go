@@ -247,16 +247,20 @@ func renameTable(from, to string) string {
 // record enters the definitions that are new or have changed into kinds.
 func (b *base) record(ctx context.Context, c *conn, kinds []*schema.Kind, now time.Time) error {
 	type row struct {
-		Kind, Key, Definition, Since, Layout, Parent string
-		Columns, Types                               map[string]string
-		Base                                         *schema.Base
-		Edges                                        []schema.Edge
+		Kind, Key, Definition, Since, Layout, Parent, Cloud, Declared string
+		Columns, Types                                                map[string]string
+		Base                                                          *schema.Base
+		Edges                                                         []schema.Edge
 	}
 	var rows, keys []string
 	at := timeText(now.Truncate(time.Microsecond))
 	for _, k := range kinds {
 		old, known := b.byKey[k.Key]
-		r := row{Kind: k.Name, Key: k.Key, Definition: k.Definition, Since: at, Layout: tables.Layout(k), Parent: k.Parent, Base: k.Base, Edges: k.Edges}
+		sum := tables.DeclarationSum(k)
+		r := row{
+			Kind: k.Name, Key: k.Key, Definition: k.Definition, Since: at, Layout: tables.Layout(k), Parent: k.Parent, Base: k.Base, Edges: k.Edges,
+			Cloud: k.Cloud, Declared: tables.Declaration(k),
+		}
 		if known && old.definition == k.Definition {
 			r.Since = old.since
 		}
@@ -265,12 +269,12 @@ func (b *base) record(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 		r.Types = types(old.types, k)
 		changed = changed || !maps.Equal(r.Types, old.types)
 		base, edges := mustJSON(k.Base), mustJSON(k.Edges)
-		if known && !changed && old.name == r.Kind && old.definition == r.Definition && old.layout == r.Layout && old.parent == r.Parent &&
+		if known && !changed && old.name == r.Kind && old.definition == r.Definition && old.layout == r.Layout && old.parent == r.Parent && old.declared == sum &&
 			sameJSON(old.base, base) && sameJSON(old.edges, edges) {
 			continue
 		}
 		rows, keys = append(rows, mustJSON(r)), append(keys, k.Key)
-		next := storedKind{name: r.Kind, key: r.Key, definition: r.Definition, layout: r.Layout, parent: r.Parent, since: r.Since, columns: r.Columns, types: r.Types, edges: edges}
+		next := storedKind{name: r.Kind, key: r.Key, definition: r.Definition, layout: r.Layout, parent: r.Parent, since: r.Since, columns: r.Columns, types: r.Types, edges: edges, declared: sum}
 		if k.Base != nil {
 			next.base = base
 		}
@@ -281,10 +285,10 @@ func (b *base) record(ctx context.Context, c *conn, kinds []*schema.Kind, now ti
 	}
 	queries := []string{"BEGIN", "DELETE FROM kinds WHERE key IN (" + literals(keys) + ")"}
 	for part := range chunks(rows) {
-		queries = append(queries, `INSERT INTO kinds (kind, key, definition, definition_since, columns, types, layout, parent, base, edges)
+		queries = append(queries, `INSERT INTO kinds (kind, key, definition, definition_since, columns, types, layout, parent, base, edges, cloud, declared)
 			SELECT r.value:Kind::VARCHAR, r.value:Key::VARCHAR, r.value:Definition::VARCHAR, r.value:Since::VARCHAR::TIMESTAMP_TZ,
 				r.value:Columns::OBJECT, r.value:Types::OBJECT, r.value:Layout::VARCHAR, r.value:Parent::VARCHAR,
-				CASE WHEN TO_JSON(r.value:Base) <> 'null' THEN r.value:Base END, r.value:Edges
+				CASE WHEN TO_JSON(r.value:Base) <> 'null' THEN r.value:Base END, r.value:Edges, r.value:Cloud::VARCHAR, r.value:Declared::VARCHAR
 			FROM TABLE(FLATTEN(INPUT => PARSE_JSON(`+literal(part)+`))) r`)
 	}
 	if err := c.transaction(ctx, append(queries, "COMMIT")); err != nil {

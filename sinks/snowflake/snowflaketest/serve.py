@@ -1,12 +1,13 @@
 """Runs fakesnow's server on a port of 127.0.0.1, for the tests.
 
-It leaves out CREATE FUNCTION, which fakesnow does not have, and corrects three
+It leaves out CREATE FUNCTION, which fakesnow does not have, and corrects four
 faults of fakesnow 0.12.1:
 
 - It notes an absent comment of each temporary table, MERGE's own included, in
   a second database, which DuckDB refuses in a transaction.
 - A quote in a comment ends the statement that notes it.
 - FLATTEN takes an object's keys for JSON paths, so that "" or "/" is not found.
+- A column that is not there has not the error number that Snowflake gives it.
 
 It waits for locks, as Snowflake does, where DuckDB fails at once, and takes a
 transaction that nobody has used for two seconds as one whose client died:
@@ -29,6 +30,7 @@ import uvicorn
 from fakesnow import info_schema, macros
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 
 server = importlib.import_module("fakesnow.server")
@@ -82,6 +84,10 @@ def execute_shaped(self, command, *args, **kwargs):
         except duckdb.TransactionException as e:
             if getattr(conn, "open", False) or "onflict" not in str(e) or time.monotonic() > deadline:
                 raise
+        except ProgrammingError as e:
+            if e.errno == 2043 and "Referenced column" in str(e):
+                raise ProgrammingError(msg=str(e), errno=904, sqlstate="42000") from None
+            raise
         finally:
             conn.used = time.monotonic()
             word = command.strip().split(None, 1)[0].upper().rstrip(";")

@@ -1,0 +1,6 @@
+-- What the kinds are, beside what their tables show: kinds that are found at
+-- run time are in no catalogue once their API is gone.
+
+ALTER TABLE kinds ADD COLUMN cloud VARCHAR;
+ALTER TABLE kinds ADD COLUMN declared JSON;
+COMMENT ON COLUMN kinds.declared IS 'The whole kind as the last sync of it declared it.';
