@@ -277,3 +277,64 @@ func grep(t *testing.T, dir string, texts ...string) (hits []string) {
 	}
 	return hits
 }
+
+// Links say the project by id or number, under two hosts and in several
+// versions; what they lead to in another project has one name.
+func TestReferencesAcrossProjectsMeet(t *testing.T) {
+	s := cloud(t, gcpfake.Options{Projects: []gcpfake.Project{{ID: "host", Number: "111"}, {ID: "guest", Number: "222"}}})
+	s.Put("compute.v1", "projects/host/global/networks", map[string]any{
+		"id": "1", "name": "shared", "selfLink": "https://www.googleapis.com/compute/v1/projects/host/global/networks/shared",
+		"creationTimestamp": "2024-01-02T03:04:05.678-08:00",
+	})
+	s.Put("compute.v1", "projects/host/regions/europe-west3/subnetworks", map[string]any{
+		"id": "2", "name": "sub", "selfLink": "https://www.googleapis.com/compute/v1/projects/host/regions/europe-west3/subnetworks/sub",
+		"region":            "https://www.googleapis.com/compute/v1/projects/host/regions/europe-west3",
+		"creationTimestamp": "2024-01-02T03:04:05.678-08:00",
+	})
+	s.Put("compute.v1", "projects/guest/zones/europe-west3-a/instances", map[string]any{
+		"id": "18446744073709551615", "name": "vm", "selfLink": "https://compute.googleapis.com/compute/v1/projects/guest/zones/europe-west3-a/instances/vm",
+		"zone":              "https://compute.googleapis.com/compute/v1/projects/guest/zones/europe-west3-a",
+		"creationTimestamp": "2024-01-02T03:04:05.678-08:00", "lastStopTimestamp": "",
+		"networkInterfaces": []any{map[string]any{
+			"network":    "https://compute.googleapis.com/compute/v1/projects/111/global/networks/shared",
+			"subnetwork": "https://www.googleapis.com/compute/beta/projects/host/regions/europe-west3/subnetworks/sub",
+		}},
+		"metadata": map[string]any{"items": []any{map[string]any{"key": "startup-script", "value": gcpfake.Secret}}},
+	})
+	c := newCollected()
+	c.keep = true
+	src := source(t, options(s), gcp.ProjectsConfig{Projects: []string{"guest", "host"}}, google(t, "gcp_compute_instance", "gcp_compute_network", "gcp_compute_subnetwork"))
+	if err := extract.Schedule(t.Context(), []extract.Source{src}, c, 4); err != nil {
+		t.Fatal(err)
+	}
+	urns := map[string]bool{}
+	for _, kind := range []string{"gcp_compute_network", "gcp_compute_subnetwork"} {
+		for _, row := range c.values[kind] {
+			urns[kind+" "+row["urn"]] = true
+		}
+	}
+	for _, want := range []string{
+		"gcp_compute_network //compute.googleapis.com/projects/host/global/networks/shared",
+		"gcp_compute_subnetwork //compute.googleapis.com/projects/host/regions/europe-west3/subnetworks/sub",
+	} {
+		if !urns[want] {
+			t.Errorf("no %s in %v", want, urns)
+		}
+		if !slices.ContainsFunc(c.edges["gcp_compute_instance"], func(e string) bool { return strings.HasSuffix(e, "-> "+want) }) {
+			t.Errorf("no edge to %s in %v", want, c.edges["gcp_compute_instance"])
+		}
+	}
+	for _, row := range c.values["gcp_compute_instance"] {
+		for column, want := range map[string]string{
+			"id": "18446744073709551615", "account": "guest", "region": "europe-west3-a", "created_at": "2024-01-02T11:04:05.678Z", "last_stop_timestamp": "(null)",
+			"urn": "//compute.googleapis.com/projects/guest/zones/europe-west3-a/instances/vm", "_scope": "gcp/guest/europe-west3-a",
+		} {
+			if row[column] != want {
+				t.Errorf("%s is %s, want %s", column, row[column], want)
+			}
+		}
+	}
+	if len(c.problems) > 0 {
+		t.Errorf("%+v", c.problems)
+	}
+}
