@@ -44,6 +44,8 @@ bench: build ## print the performance figures against their limits
 
 generate: ## write everything that is generated; leaves no diff
 	$(GO) generate -tags $(TAGS) ./...
+	@.ci/dbt install
+	cd dbt && $(GO) run ./gen -compile $$PWD/../.cache/dbt-1.11.16/bin/python
 
 lint: ## gofumpt, vet, staticcheck
 	$(GO) run mvdan.cc/gofumpt@v0.12.0 -l . | (! grep .)

@@ -169,7 +169,7 @@ Exit codes: 0 complete, 3 partial (what could be read is stored), 1 failed,
 	f.BoolVar(&a.noColour, "no-color", false, "no colours (also NO_COLOR)")
 	complete(root, "log-format", completeWith("text", "json"))
 	complete(root, "log-level", completeWith("debug", "info", "warn", "error"))
-	root.AddCommand(a.syncCommand(), a.queryCommand(), a.metricsCommand(), a.reactCommand(), a.kindsCommand(), a.initCommand(), a.doctorCommand(),
+	root.AddCommand(a.syncCommand(), a.queryCommand(), a.transformCommand(), a.impactCommand(), a.pathCommand(), a.metricsCommand(), a.reactCommand(), a.kindsCommand(), a.initCommand(), a.doctorCommand(),
 		a.schemaCommand(), a.permissionsCommand(), a.versionCommand(), a.manCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w%s", err, suggestFlag(cmd, err))
@@ -201,6 +201,16 @@ func atMost(n int) cobra.PositionalArgs {
 		if len(args) > n {
 			return usagef("%s takes %s, not %d: quote what belongs together", cmd.CommandPath(),
 				term.Plural(int64(n), "argument", "arguments"), len(args))
+		}
+		return nil
+	}
+}
+
+// exactly wants n arguments, which what names.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usagef("%s takes %s, not %s", cmd.CommandPath(), what, term.Plural(int64(len(args)), "argument", "arguments"))
 		}
 		return nil
 	}

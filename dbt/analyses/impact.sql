@@ -18,7 +18,7 @@ with target as (
 
 select
     {{ dewpoint.as_text('a._id') }} as _id, p.parent as parent_id, a.depth, a.effect,
-    r.kind, r.id, r.name, r.account, r.region, count(*) over () as total
+    r.kind, r.id, r.name, r.account, r.region, count(*) over (partition by a.effect) as effect_total
 from affected a
 left join parents p on p._id = a._id
 join {{ source('dewpoint', 'resources') }} r on r._id = a._id

@@ -1,9 +1,11 @@
 // Command gen writes what the dbt project takes from the catalogue: the
 // sources with their documentation and the staging models over the unified
-// views.
+// views. With -compile PYTHON, a Python that has dbt, it also writes the models
+// as dbt compiles them for each dialect.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -23,7 +25,13 @@ const header = "# Written by go generate from the catalogue: do not edit.\n"
 
 func main() {
 	log.SetFlags(0)
-	if err := run(); err != nil {
+	python := flag.String("compile", "", "compile the models with this Python's dbt")
+	flag.Parse()
+	err := run()
+	if err == nil && *python != "" {
+		err = compile(*python, "compiled")
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }

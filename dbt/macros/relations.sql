@@ -4,17 +4,20 @@
 
 {% macro relation_types() %}
   {{ return({
-    'in': 'contains', 'member_of': 'contains', 'part_of': 'contains', 'contains': 'contains',
-    'owned_by': 'owns', 'managed_by': 'owns', 'owns': 'owns',
-    'attached_to': 'attaches', 'bound_to': 'attaches', 'mounts': 'attaches', 'protects': 'attaches',
-    'targets': 'routes', 'routes_to': 'routes', 'logs_to': 'routes', 'aliases': 'routes', 'selects': 'routes',
-    'assumes': 'assumes',
-    'uses': 'uses', 'created_from': 'uses', 'depends_on': 'uses', 'monitors': 'uses',
+    'in': 'contains', 'member_of': 'contains', 'runs_on': 'contains', 'endpoints_of': 'contains',
+    'owned_by': 'owns', 'managed_by': 'owns',
+    'attached_to': 'attaches', 'attaches': 'attaches', 'bound_to': 'attaches', 'claimed_by': 'attaches', 'protects': 'attaches',
+    'targets': 'routes', 'targets_not_ready': 'routes', 'routes_to': 'routes', 'defaults_to': 'routes', 'exposed_by': 'routes',
+    'logs_to': 'routes', 'aliases': 'routes', 'calls': 'routes', 'selects': 'routes',
+    'assumes': 'assumes', 'runs_as': 'assumes',
+    'uses': 'uses', 'created_from': 'uses', 'depends_on': 'uses', 'monitors': 'uses', 'backed_by': 'uses', 'mounts': 'uses',
+    'projects': 'uses', 'reads': 'uses', 'reads_key': 'uses', 'pulls_with': 'uses', 'of_class': 'uses', 'governed_by': 'uses',
+    'scales': 'uses', 'grants': 'uses', 'grants_to': 'uses', 'instance_of': 'uses',
   }) }}
 {% endmacro %}
 
 {% macro turned_relations() %}
-  {{ return(['in', 'member_of', 'part_of', 'owned_by', 'managed_by']) }}
+  {{ return(['in', 'member_of', 'runs_on', 'endpoints_of', 'owned_by', 'managed_by', 'exposed_by']) }}
 {% endmacro %}
 
 {# The type of a relation; what is not in the list uses. #}

@@ -3,6 +3,7 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -39,7 +40,11 @@ func (s *Sink) tryConnect(ctx context.Context, readOnly bool) (*conn, error) {
 	if readOnly {
 		path = s.path + "?access_mode=read_only"
 	}
-	connector, err := duckdb.NewConnector(path, nil)
+	var first func(driver.ExecerContext) error
+	if readOnly {
+		first = findModels
+	}
+	connector, err := duckdb.NewConnector(path, first)
 	if err != nil {
 		return nil, openError(s.URL(), err)
 	}
@@ -78,6 +83,14 @@ func (s *Sink) tryConnect(ctx context.Context, readOnly bool) (*conn, error) {
 		}
 	}
 	return n, nil
+}
+
+// findModels lets a connection that reads find the models by their plain
+// names, behind dewpoint's own tables.
+func findModels(c driver.ExecerContext) error {
+	// Where there are no models yet, this fails and nothing is to be found.
+	_, _ = c.ExecContext(context.Background(), "SET search_path = 'main,"+modelSchema+"'", nil)
+	return nil
 }
 
 // rowGroupRows is how many rows DuckDB gathers before it compresses and writes

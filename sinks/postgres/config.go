@@ -119,8 +119,8 @@ func secretless(err error) error {
 // preamble are the settings of every transaction. They end with it, so that a
 // pooler may give the connection to somebody else afterwards.
 func (c *config) preamble() string {
-	q := fmt.Sprintf(`SET LOCAL search_path = %s, %s; SET LOCAL TimeZone = 'UTC'; SET LOCAL standard_conforming_strings = on; SET LOCAL client_min_messages = warning`,
-		ident(c.schema), ident(c.staging))
+	q := fmt.Sprintf(`SET LOCAL search_path = %s, %s, %s; SET LOCAL TimeZone = 'UTC'; SET LOCAL standard_conforming_strings = on; SET LOCAL client_min_messages = warning`,
+		ident(c.schema), ident(c.staging), ident(c.models()))
 	if c.statementTimeout > 0 {
 		q += fmt.Sprintf("; SET LOCAL statement_timeout = %d", c.statementTimeout.Milliseconds())
 	}

@@ -3,7 +3,8 @@
 -- a load balancer to its listeners and target groups.
 select distinct from_id, to_id, 1 as strength
 from (
-    select from_id, to_id from {{ ref('relationships') }} where type = 'routes' and relation <> 'logs_to'
+    select from_id, to_id from {{ ref('relationships') }}
+    where (type = 'routes' and relation not in ('logs_to', 'targets_not_ready')) or relation = 'endpoints_of'
     union all
     select from_id, to_id from {{ ref('relationships') }} r join {{ ref('stg_ip_addresses') }} a on a._id = r.from_id where r.type = 'attaches'
     union all
