@@ -169,8 +169,8 @@ from (
     select
         e.from_id, e.to_id, e.relation,
         min(e.from_kind) as from_kind, min(coalesce(r.kind, e.to_kind)) as to_kind,
-        case e.relation when 'in' then 'contains' when 'member_of' then 'contains' when 'part_of' then 'contains' when 'contains' then 'contains' when 'owned_by' then 'owns' when 'managed_by' then 'owns' when 'owns' then 'owns' when 'attached_to' then 'attaches' when 'bound_to' then 'attaches' when 'mounts' then 'attaches' when 'protects' then 'attaches' when 'targets' then 'routes' when 'routes_to' then 'routes' when 'logs_to' then 'routes' when 'aliases' then 'routes' when 'selects' then 'routes' when 'assumes' then 'assumes' else 'uses' end as type,
-        e.relation in ('in', 'member_of', 'part_of', 'owned_by', 'managed_by') as turned,
+        case e.relation when 'in' then 'contains' when 'member_of' then 'contains' when 'runs_on' then 'contains' when 'endpoints_of' then 'contains' when 'owned_by' then 'owns' when 'managed_by' then 'owns' when 'attached_to' then 'attaches' when 'attaches' then 'attaches' when 'bound_to' then 'attaches' when 'claimed_by' then 'attaches' when 'protects' then 'attaches' when 'targets' then 'routes' when 'targets_not_ready' then 'routes' when 'routes_to' then 'routes' when 'defaults_to' then 'routes' when 'exposed_by' then 'routes' when 'logs_to' then 'routes' when 'aliases' then 'routes' when 'calls' then 'routes' when 'selects' then 'routes' when 'assumes' then 'assumes' when 'runs_as' then 'assumes' else 'uses' end as type,
+        e.relation in ('in', 'member_of', 'runs_on', 'endpoints_of', 'owned_by', 'managed_by', 'exposed_by') as turned,
         max(case e.on_delete when 'cascade' then 3 when 'block' then 2 when 'detach' then 1 else 0 end) as strictness
     from {dewpoint}.edges e
     left join {dewpoint}.resources r on r._id = e.to_id and e.to_kind = '*'
@@ -351,7 +351,8 @@ where e.from_id is null
 -- a load balancer to its listeners and target groups.
 select distinct from_id, to_id, 1 as strength
 from (
-    select from_id, to_id from {models}.relationships where type = 'routes' and relation <> 'logs_to'
+    select from_id, to_id from {models}.relationships
+    where (type = 'routes' and relation not in ('logs_to', 'targets_not_ready')) or relation = 'endpoints_of'
     union all
     select from_id, to_id from {models}.relationships r join {models}.stg_ip_addresses a on a._id = r.from_id where r.type = 'attaches'
     union all
