@@ -38,6 +38,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "kubernetes-read" {
+		if err := kubernetesMain(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) > 1 && os.Args[1] == "compute-read" {
 		if err := computeMain(os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -62,7 +69,8 @@ func main() {
 	bin := flag.String("dewpoint", "../bin/dewpoint", "the program to measure")
 	small := flag.Int("small", 100_000, "instances of the smaller sync")
 	large := flag.Int("large", 1_000_000, "instances of the larger sync")
-	only := flag.String("only", "decode,compute,sync,duckdb,parquet,postgres", "what to measure")
+	pods := flag.Int("pods", 50_000, "pods of the Kubernetes server")
+	only := flag.String("only", "decode,compute,kubernetes,sync,duckdb,parquet,postgres", "what to measure")
 	flag.Parse()
 
 	var figures []figure
@@ -72,6 +80,7 @@ func main() {
 	}{
 		{"decode", decode},
 		{"compute", func() ([]figure, error) { return computeFigures(*small) }},
+		{"kubernetes", func() ([]figure, error) { return kubernetesFigures(*pods) }},
 		{"sync", func() ([]figure, error) { return syncs(*bin, *small, *large) }},
 		{"duckdb", func() ([]figure, error) { return duckdbFigures(*large) }},
 		{"parquet", func() ([]figure, error) { return parquetFigures(*small, *large) }},

@@ -25,7 +25,7 @@ func pods(t *testing.T, n int) *kubetest.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Stop)
-	if err := s.Pods(t.Context(), n-1); err != nil {
+	if err := s.Pods(t.Context(), "default", n-1); err != nil {
 		t.Fatal(err)
 	}
 	return s

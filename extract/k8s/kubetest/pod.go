@@ -6,7 +6,7 @@ import (
 )
 
 // Pod is a pod as a deployment of some size has it, with a status as a kubelet
-// writes it; about 5 KB, of which half are managed fields.
+// writes it; about 8 KB, of which half are managed fields.
 const Pod = `{
  "apiVersion": "v1", "kind": "Pod",
  "metadata": {
@@ -50,13 +50,14 @@ const podStatus = `{
  }
 }`
 
-// Pods creates Pod in the namespace default and n copies of it.
-func (s *Server) Pods(ctx context.Context, n int) error {
-	if err := s.Create(ctx, "/api/v1/namespaces/default/pods?fieldManager=kube-controller-manager", Pod); err != nil {
+// Pods creates Pod in a namespace that exists, and n copies of it.
+func (s *Server) Pods(ctx context.Context, namespace string, n int) error {
+	path := "/api/v1/namespaces/" + namespace + "/pods"
+	if err := s.Create(ctx, path+"?fieldManager=kube-controller-manager", Pod); err != nil {
 		return err
 	}
-	if _, err := s.Do(ctx, http.MethodPatch, "/api/v1/namespaces/default/pods/web-00000/status?fieldManager=kubelet", []byte(podStatus)); err != nil {
+	if _, err := s.Do(ctx, http.MethodPatch, path+"/web-00000/status?fieldManager=kubelet", []byte(podStatus)); err != nil {
 		return err
 	}
-	return s.Copy(ctx, "pods/default", "web-00000", n)
+	return s.Copy(ctx, "pods/"+namespace, "web-00000", n)
 }

@@ -188,21 +188,20 @@ func (s *Server) ready() error {
 	}
 }
 
-func (s *Server) probe() error {
-	ca, err := os.ReadFile(s.path("certs/apiserver.crt"))
-	if err != nil {
+// probe asks the server whether it is ready. The certificate may be written
+// at this moment, so that it is read for every try.
+func (s *Server) probe() (err error) {
+	if s.CA, err = os.ReadFile(s.path("certs/apiserver.crt")); err != nil {
 		return err
 	}
-	s.CA = ca
-	if s.client == nil {
-		if s.client, err = rest.HTTPClientFor(s.Config(Admin)); err != nil {
-			return err
-		}
+	if s.client, err = rest.HTTPClientFor(s.Config(Admin)); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for _, path := range []string{"/readyz", "/api/v1/namespaces/kube-system", "/api/v1/namespaces/default"} {
 		if _, err := s.Do(ctx, http.MethodGet, path, nil); err != nil {
+			s.client.CloseIdleConnections()
 			return err
 		}
 	}
