@@ -214,8 +214,17 @@ func loadState(ctx context.Context, st objects.Store, number int64) (*state, err
 	if err := getJSON(ctx, st, s.Layout, &s.cat); err != nil {
 		return nil, err
 	}
+	if !slices.ContainsFunc(s.cat.Kinds, func(k *storedKind) bool { return k.Cloud != "" }) {
+		for i := range s.Files["kinds"] {
+			s.Files["kinds"][i].Columns = kindColumnsBefore
+		}
+	}
 	return s, nil
 }
+
+// kindColumnsBefore are the columns of the table kinds of an estate that did
+// not remember clouds and declarations.
+const kindColumnsBefore = 9
 
 func getJSON(ctx context.Context, st objects.Store, key string, v any) error {
 	b, _, err := st.Get(ctx, key)
