@@ -84,16 +84,18 @@ type parts struct {
 	err            error
 }
 
-// aggregate makes an aggregated list's page of the lists of its parts.
-func (c *caller) aggregate(ctx context.Context, a *aggregation, call reading.Call, token string) (*reading.Answer, error) {
+// part is a scope of an aggregated list, and how it is listed alone.
+type part struct {
+	scope string
+	op    *api.Operation
+	label string
+}
+
+// aggregated are the parts of an aggregated list.
+func (c *caller) aggregated(ctx context.Context, a *aggregation) ([]part, error) {
 	c.parts.once.Do(func() { c.parts.err = c.findParts(ctx, a.svc) })
 	if c.parts.err != nil {
 		return nil, c.parts.err
-	}
-	type part struct {
-		scope string
-		op    *api.Operation
-		label string
 	}
 	var all []part
 	if a.zones != nil {
@@ -108,6 +110,25 @@ func (c *caller) aggregate(ctx context.Context, a *aggregation, call reading.Cal
 	}
 	if a.everywhere != nil {
 		all = append(all, part{scope: "global", op: a.everywhere})
+	}
+	return all, nil
+}
+
+// scopes are the parts' names.
+func (c *caller) scopes(ctx context.Context, a *aggregation) ([]string, error) {
+	all, err := c.aggregated(ctx, a)
+	var names []string
+	for _, p := range all {
+		names = append(names, p.scope)
+	}
+	return names, err
+}
+
+// aggregate makes an aggregated list's page of the lists of its parts.
+func (c *caller) aggregate(ctx context.Context, a *aggregation, call reading.Call, token string) (*reading.Answer, error) {
+	all, err := c.aggregated(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	number, inner, _ := strings.Cut(token, ":")
 	at, err := strconv.Atoi(number)

@@ -15,11 +15,15 @@ type caller struct {
 	p      *Project
 	region string
 	parts  *parts // of the project
+	assets *inventory
 }
 
 // Do implements reading.Caller. An aggregated list that fails is made of those
 // of its parts.
 func (c *caller) Do(ctx context.Context, call reading.Call) (*reading.Answer, error) {
+	if c.c.opts.Player == nil && c.assets.answers(call) {
+		return c.assets.list(ctx, c, call)
+	}
 	token, _ := call.Input["pageToken"].(string)
 	token, made := strings.CutPrefix(token, partToken)
 	if made && c.c.opts.Player == nil {

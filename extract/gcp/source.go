@@ -24,6 +24,9 @@ type SourceConfig struct {
 	Catalogue *catalog.Catalogue
 	// Entries are the kinds to read.
 	Entries []*catalog.Entry
+	// Assets names kinds that are read from the Cloud Asset Inventory instead
+	// of their own API. It lacks secrets, and may be minutes late.
+	Assets []string
 	// Limiter is told the rates that the catalogue declares; the client's.
 	Limiter *extract.Limiter
 	// ScopeTimeout ends the reading of one list call with what hangs on it.
@@ -33,7 +36,8 @@ type SourceConfig struct {
 // Source reads Google Cloud. It implements extract.Source.
 type Source struct {
 	*reading.Reader
-	c SourceConfig
+	c      SourceConfig
+	assets *inventory
 
 	mu    sync.Mutex
 	ids   map[string]string // by number
@@ -45,7 +49,11 @@ func NewSource(c SourceConfig) (*Source, error) {
 	if err := c.Projects.Check(); err != nil {
 		return nil, err
 	}
-	s := &Source{c: c, ids: map[string]string{}}
+	assets, err := newInventory(c.Catalogue, c.Entries, c.Assets)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{c: c, assets: assets, ids: map[string]string{}}
 	r, err := reading.New(reading.Config{
 		Catalogue: c.Catalogue, Entries: c.Entries, Lookup: gcpapi.Lookup, Limiter: c.Limiter, ScopeTimeout: c.ScopeTimeout,
 		Names: s.Name,
@@ -59,6 +67,16 @@ func NewSource(c SourceConfig) (*Source, error) {
 
 // Cloud implements extract.Source.
 func (s *Source) Cloud() string { return "gcp" }
+
+// Kinds implements extract.Source. Kinds that are read from the Cloud Asset
+// Inventory have a definition of their own.
+func (s *Source) Kinds() []*schema.Kind {
+	kinds := s.Reader.Kinds()
+	for i, k := range kinds {
+		kinds[i] = s.assets.kind(k)
+	}
+	return kinds
+}
 
 // Close drops idle connections.
 func (s *Source) Close() { s.c.Client.Close() }
@@ -80,7 +98,7 @@ func (s *Source) Tasks(ctx context.Context, out extract.Writer) iter.Seq2[extrac
 		for i, p := range d.projects {
 			places[i] = reading.Place{
 				Cloud: "gcp", Account: p.ID, Region: globalRegion,
-				Caller:    &caller{c: s.c.Client, p: p, region: globalRegion, parts: &parts{}},
+				Caller:    &caller{c: s.c.Client, p: p, region: globalRegion, parts: &parts{}, assets: s.assets},
 				Locations: (&locations{c: s.c.Client, p: p}).of,
 			}
 		}

@@ -121,6 +121,8 @@ func (s *Server) builtin(r *Request, f *Fault) (map[string]any, *Refusal, bool) 
 			return nil, &Refusal{Status: http.StatusForbidden, Canonical: "PERMISSION_DENIED", Message: "The caller does not have permission"}, true
 		}
 		return p.document(), nil, true
+	case "cloudasset.v1 assets.list":
+		return paged("assets", s.assets(r))
 	case "cloudresourcemanager.v1 projects.getAncestry":
 		return map[string]any{"ancestor": s.ancestors(r.Project)}, nil, true
 	case "cloudresourcemanager.v3 folders.list":
