@@ -66,6 +66,12 @@ type GCPConfig struct {
 	// QuotaProject is whose quota the calls are counted against; "{project}"
 	// is the one that is read. By default the credentials'.
 	QuotaProject string `yaml:"quota_project"`
+	// Universe is the domain of the cloud where it is not googleapis.com. By
+	// default the credentials'.
+	Universe string `yaml:"universe"`
+	// AssetInventory names kinds that are read from the Cloud Asset Inventory
+	// instead of their own APIs.
+	AssetInventory []string `yaml:"asset_inventory"`
 	// Endpoints are URLs by the name of an API, or "*" for all, in place of
 	// Google's.
 	Endpoints map[string]string `yaml:"endpoints"`

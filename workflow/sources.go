@@ -237,7 +237,7 @@ func openGCP(ctx context.Context, in *opening, entries []*catalog.Entry) (extrac
 	g := &in.c.GCP
 	client, err := gcp.NewClient(ctx, gcp.Options{
 		Credentials:  gcp.CredentialsConfig{File: g.Credentials, Impersonate: g.Impersonate, Anonymous: g.Anonymous},
-		QuotaProject: g.QuotaProject, Endpoints: g.Endpoints,
+		QuotaProject: g.QuotaProject, Universe: g.Universe, Endpoints: g.Endpoints,
 		Limiter: in.limiter, UserAgent: in.userAgent(), Recorder: in.recorder, Player: in.player,
 	})
 	if err != nil {
@@ -245,6 +245,7 @@ func openGCP(ctx context.Context, in *opening, entries []*catalog.Entry) (extrac
 	}
 	src, err := gcp.NewSource(gcp.SourceConfig{
 		Client: client, Catalogue: in.cat, Entries: entries, Limiter: in.limiter, ScopeTimeout: time.Duration(in.c.ScopeTimeout),
+		Assets: g.AssetInventory,
 		Projects: gcp.ProjectsConfig{
 			Projects: g.Projects, Organization: g.Organization, Folders: g.Folders, Include: g.Include, Exclude: g.Exclude,
 		},
@@ -281,6 +282,14 @@ func (s isolated) Tasks(ctx context.Context, out extract.Writer) iter.Seq2[extra
 func (s isolated) Drift() []schema.Problem {
 	if d, ok := s.Source.(extract.Drifter); ok {
 		return d.Drift()
+	}
+	return nil
+}
+
+// Ended implements extract.Ender.
+func (s isolated) Ended() []string {
+	if e, ok := s.Source.(extract.Ender); ok {
+		return e.Ended()
 	}
 	return nil
 }
