@@ -233,9 +233,14 @@ func sortedByKey(segs []segment) bool {
 
 func sortByRank(segs []segment) {
 	for i := 1; i < len(segs); i++ {
-		for j := i; j > 0 && segs[j-1].rank > segs[j].rank; j-- {
-			segs[j-1], segs[j] = segs[j], segs[j-1]
+		if segs[i-1].rank <= segs[i].rank {
+			continue
 		}
+		s, j := segs[i], i
+		for ; j > 0 && segs[j-1].rank > s.rank; j-- {
+			segs[j] = segs[j-1]
+		}
+		segs[j] = s
 	}
 }
 
