@@ -342,6 +342,9 @@ func (k *kindCompiler) list() bool {
 		l.Inputs = append(l.Inputs, in)
 	}
 	l.Actions = k.permissions(k.raw.file, k.svc, op, "list")
+	if places := k.svc.Operations[k.vendor.Locations]; r.Located && !l.Parts && places != nil {
+		l.Actions = slices.Concat(l.Actions, k.permissions(k.raw.file, k.svc, places, "located"))
+	}
 	e.List = l
 	e.Spec.Sources = append(e.Spec.Sources, normalize.Source{Call: op.Name, Format: k.vendor.format(k.svc), Wrap: k.vendor.wrap(k.svc, op), Items: items})
 	if pager != nil {

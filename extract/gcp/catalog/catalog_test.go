@@ -187,6 +187,7 @@ func TestPermissions(t *testing.T) {
 		"gcp_cloudresourcemanager_folder":      "resourcemanager.folders.get resourcemanager.projects.get",
 		"gcp_dataproc_cluster":                 "compute.regions.list dataproc.clusters.list",
 		"gcp_cloudbilling_sku":                 "",
+		"gcp_file_instance":                    "file.instances.list file.locations.list",
 	} {
 		e, ok := c.Entry(kind)
 		if !ok {
