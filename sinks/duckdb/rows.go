@@ -3,7 +3,10 @@ package duckdb
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
@@ -155,6 +158,19 @@ func (k *kindCommit) staged() string {
 	return b.String()
 }
 
+// trusted says of the columns with JSON that they are that, which keeps DuckDB
+// from parsing them: what was staged is canonical JSON.
+// https://arrow.apache.org/docs/format/CanonicalExtensions.html#json
+func trusted(s *arrow.Schema, columns []schema.Column) *arrow.Schema {
+	fields := slices.Clone(s.Fields())
+	for i, c := range columns {
+		if c.Type == schema.JSON {
+			fields[i].Metadata = arrow.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{"arrow.json", ""})
+		}
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
 // names lists the columns of a batch.
 func (k *kindCommit) names() string {
 	var names []string
@@ -175,7 +191,7 @@ func (k *kindCommit) insert(ctx context.Context, where string) error {
 	} else {
 		k.sum.New = k.ks.Rows
 	}
-	read := k.t.file.Positioned(k.ks.BatchSchema(), k.t.file.Segments(k.ks))
+	read := k.t.file.Positioned(trusted(k.ks.BatchSchema(), k.ks.BatchColumns()), k.t.file.Segments(k.ks))
 	err := k.withView(read, "v", func() error {
 		return k.exec(ctx, fmt.Sprintf("INSERT INTO %s (%s, _sync_id) SELECT %s, %s FROM v %s", k.table, k.names(), k.staged(), k.syncLiteral(), where))
 	})
