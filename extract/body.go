@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +16,10 @@ const maxPooledBytes = 4 << 20
 
 // Bodies reads the bodies of answers whole into buffers that it keeps for the
 // next ones. The zero value is ready to use, by several at once.
-type Bodies struct{ pool sync.Pool }
+type Bodies struct {
+	pool sync.Pool
+	last atomic.Int64 // the length of the last body, which the next may have too
+}
 
 // Body is the body of an answer.
 type Body struct {
@@ -35,9 +39,11 @@ func (b *Bodies) Read(r io.Reader, limit int64) (*Body, error) {
 	buf, _ := b.pool.Get().(*bytes.Buffer)
 	if buf == nil {
 		buf = new(bytes.Buffer)
+		buf.Grow(int(min(b.last.Load()+b.last.Load()/8, limit, maxPooledBytes/2)) + bytes.MinRead)
 	}
 	body := &Body{buf: buf, pool: b}
 	n, err := buf.ReadFrom(io.LimitReader(r, limit+1))
+	b.last.Store(n)
 	if err == nil && n > limit {
 		err = &TooLargeError{Limit: limit}
 	}
