@@ -17,7 +17,7 @@ build: ## build bin/dewpoint
 build-iceberg: ## build bin/dewpoint-iceberg, which can write Iceberg tables too
 	$(GO) build -trimpath -tags $(TAGS),iceberg -ldflags '$(LDFLAGS)' -o bin/dewpoint-iceberg ./cmd/dewpoint
 
-demo: build ## replay the recorded estate into DuckDB and ask it three questions
+demo: build ## replay the recorded estate into DuckDB and ask it four questions
 	@examples/demo/run bin/dewpoint
 
 dbt: build ## build and test the models on the demo estate with dbt

@@ -135,7 +135,8 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dewpoint",
 		Short: "Condense clouds into SQL tables",
-		Long: `Dewpoint reads what exists in AWS and writes typed, related SQL tables.
+		Long: `Dewpoint reads what exists in AWS, Google Cloud and Kubernetes and writes typed,
+related SQL tables.
 
   dewpoint sync                                reads the account of the default
                                                credentials into dewpoint.duckdb

@@ -64,7 +64,8 @@ func (a *app) syncCommand() *cobra.Command {
 		GroupID: "use",
 		Long: `Reads every kind in every region of every account and commits what was read in
 one transaction. Without a configuration it reads the account of the default AWS
-credentials into ./dewpoint.duckdb.
+credentials into ./dewpoint.duckdb; the keys gcp and kubernetes of dewpoint.yaml
+turn on the other clouds.
 
 Several sinks receive the same rows in one sync and commit each on its own: one
 that fails is reported and leaves the others alone; the exit code is then 3.

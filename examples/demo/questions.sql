@@ -25,3 +25,16 @@ from resources
 where cardinality(tags) = 0 and created_at is not null
 order by created_at, kind, name
 limit 10;
+
+-- On which machines and disks, of which cloud, do the pods run?
+select p.region as namespace, p.name as pod, m.kind as machine_kind, m.name as machine, d.kind as disk_kind, d.name as disk
+from resources p
+join edges pn on pn.from_id = p._id and pn.to_kind = 'kubernetes_node'
+join edges nm on nm.from_id = pn.to_id and nm.relation = 'runs_on'
+join resources m on m._id = nm.to_id
+left join edges pc on pc.from_id = p._id and pc.to_kind = 'kubernetes_persistent_volume_claim'
+left join edges cv on cv.from_id = pc.to_id and cv.to_kind = 'kubernetes_persistent_volume'
+left join edges vd on vd.from_id = cv.to_id and vd.relation = 'backed_by'
+left join resources d on d._id = vd.to_id
+where p.kind = 'kubernetes_pod'
+order by namespace, pod;
