@@ -16,6 +16,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/k8s"
 	"github.com/dewpoint-data/dewpoint/extract/reading"
 	"github.com/dewpoint-data/dewpoint/schema"
+	"github.com/dewpoint-data/dewpoint/sinks"
 )
 
 // SourceOptions narrow what a configuration reads, and say where from.
@@ -29,6 +30,8 @@ type SourceOptions struct {
 	// them from instead of from the clouds. At most one is given.
 	Record, Replay string
 	Version        string
+	// Sinks remember kinds that clusters may not serve any more.
+	Sinks []sinks.Sink
 }
 
 // only are the kinds asked for, empty for all.
@@ -324,17 +327,51 @@ func (in *opening) discover(ctx context.Context) error {
 	return nil
 }
 
-func openKubernetes(_ context.Context, in *opening, entries []*catalog.Entry) (extract.Source, func() error, error) {
+func openKubernetes(ctx context.Context, in *opening, entries []*catalog.Entry) (extract.Source, func() error, error) {
 	if in.undiscovered != nil {
 		return nil, nil, in.undiscovered
 	}
+	former, err := in.former(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	src, err := k8s.NewSource(k8s.SourceConfig{
-		Clusters: in.clusters, Catalogue: in.cat, Entries: entries, Limiter: in.limiter, ScopeTimeout: time.Duration(in.c.ScopeTimeout),
+		Clusters: in.clusters, Catalogue: in.cat, Entries: entries, Former: former, Limiter: in.limiter,
+		ScopeTimeout: time.Duration(in.c.ScopeTimeout),
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	return noted{src, in.problems}, func() error { src.Close(); return nil }, nil
+}
+
+// former are the scopes of Kubernetes that a sink has rows of. A sync of a few
+// kinds ends none but theirs.
+func (in *opening) former(ctx context.Context) ([]k8s.FormerScope, error) {
+	if len(in.o.only(in.c)) > 0 {
+		return nil, nil
+	}
+	var out []k8s.FormerScope
+	seen := map[schema.Scope]bool{}
+	for _, s := range in.o.Sinks {
+		r, ok := s.(sinks.Rememberer)
+		if !ok {
+			continue
+		}
+		kinds, err := r.Former(ctx, k8s.Cloud)
+		if err != nil {
+			return nil, fmt.Errorf("%s: the kinds of clusters: %w", s.URL(), err)
+		}
+		for _, k := range kinds {
+			for _, sc := range k.Scopes {
+				if !seen[sc] {
+					seen[sc] = true
+					out = append(out, k8s.FormerScope{Scope: sc, Kind: k.Kind})
+				}
+			}
+		}
+	}
+	return out, nil
 }
 
 // noted is a source of which there is something to say before it is read.

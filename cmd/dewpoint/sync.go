@@ -124,7 +124,16 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	src, err := workflow.OpenSources(reading, c, cat, f.options())
+	o := f.options()
+	var unopened []workflow.SinkReport
+	if !f.dryRun {
+		o.Sinks, unopened, err = workflow.OpenSinks(reading, c)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, workflow.CloseSinks(o.Sinks)) }()
+	}
+	src, err := workflow.OpenSources(reading, c, cat, o)
 	if err != nil {
 		return err
 	}
@@ -136,18 +145,13 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	open, unopened, err := workflow.OpenSinks(reading, c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, workflow.CloseSinks(open)) }()
 	p := workflow.NewProgress()
 	finish, log := a.show(p, f.noProgress)
 	told := context.AfterFunc(reading, func() {
 		log.Warn("stopping: what is complete is committed; once more stops at once")
 	})
 	r, err := workflow.Sync(reading, stop, workflow.Options{
-		Sources: src.Sources, Sinks: open, Version: buildVersion(), Workers: c.Workers,
+		Sources: src.Sources, Sinks: o.Sinks, Version: buildVersion(), Workers: c.Workers,
 		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p, Unopened: unopened, Standing: standing,
 		SinkFailed: func(url string, err error) {
 			if len(c.Sinks) > 1 {
