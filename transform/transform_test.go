@@ -45,7 +45,7 @@ func demo(t *testing.T, url string) sinks.Modeller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, closeSources, err := workflow.OpenSources(ctx, c, cat, o)
+	src, err := workflow.OpenSources(ctx, c, cat, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +58,11 @@ func demo(t *testing.T, url string) sinks.Modeller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = workflow.Sync(ctx, ctx, workflow.Options{Sources: sources, Sinks: []sinks.Sink{s}, Version: "test", Workers: 4, Standing: standing})
+	_, err = workflow.Sync(ctx, ctx, workflow.Options{Sources: src.Sources, Sinks: []sinks.Sink{s}, Version: "test", Workers: 4, Standing: standing})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := closeSources(); err != nil {
+	if err := src.Close(); err != nil {
 		t.Fatal(err)
 	}
 	m, err := transform.Models(s)
