@@ -192,8 +192,11 @@ func (s *Server) place(r *Request, collection, name string) map[string]any {
 		"kind": "compute#" + strings.TrimSuffix(collection, "s"), "id": fmt.Sprint(hash(name) >> 1), "name": name, "status": "UP",
 		"creationTimestamp": "1969-12-31T16:00:00.000-08:00", "selfLink": base + collection + "/" + name,
 	}
-	if collection == "zones" {
+	switch collection {
+	case "zones":
 		d["region"] = base + "regions/" + name[:strings.LastIndexByte(name, '-')]
+	case "regions":
+		d["quotas"] = []any{map[string]any{"metric": "CPUS", "limit": 72, "usage": 8}}
 	}
 	return d
 }
