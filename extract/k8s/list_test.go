@@ -312,3 +312,29 @@ func TestSlowSinkLosesNoTokens(t *testing.T) {
 		})
 	}
 }
+
+// TestRequestsAskForPlainJSON keeps servers from indenting their answers, as
+// they do for those who seem to be people, and asks for what custom resources
+// can be had as, too.
+func TestRequestsAskForPlainJSON(t *testing.T) {
+	lists := 0
+	f := relay(t, func(w http.ResponseWriter, r *http.Request, pass func()) {
+		if r.URL.Path == "/api/v1/pods" {
+			lists++
+			if a := r.Header.Get("Accept"); a != "application/json" {
+				t.Errorf("Accept: %s", a)
+			}
+			if a := r.Header.Get("User-Agent"); a != "dewpoint" {
+				t.Errorf("User-Agent: %s", a)
+			}
+			if a := r.Header.Get("Accept-Encoding"); a != "gzip" {
+				t.Errorf("Accept-Encoding: %s", a)
+			}
+		}
+		pass()
+	})
+	collect(t, open(t, k8s.Options{Kubeconfig: f.config(t), StateDir: "-"}, nil, "kubernetes_pod"))
+	if lists == 0 {
+		t.Error("no pods were listed")
+	}
+}

@@ -1,8 +1,14 @@
 package k8s_test
 
 import (
+	"context"
+	"os"
 	"testing"
 
+	"go.uber.org/goleak"
+
+	"github.com/dewpoint-data/dewpoint/extract"
+	"github.com/dewpoint-data/dewpoint/extract/k8s"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
@@ -37,5 +43,34 @@ func TestCustomIDDisagrees(t *testing.T) {
 	out := collect(t, open(t, o, nil, "kubernetes_cluster"))
 	if out.row(t, "kubernetes_cluster", "admin")["id"] == "mine" || !out.hasProblem("cluster_id", "cluster_id says mine") {
 		t.Errorf("the uid of kube-system gives way to cluster_id: %v", out.problems)
+	}
+}
+
+// TestNothingIsLeft ends a sync in the middle of a list: no goroutine, no
+// connection and no file stays.
+func TestNothingIsLeft(t *testing.T) {
+	o := options(t, "admin")
+	o.PageItems = 1
+	before := goleak.IgnoreCurrent()
+	cs, err := k8s.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, entries := entriesOf(t, cs)
+	s, err := k8s.NewSource(k8s.SourceConfig{Clusters: cs, Catalogue: c, Entries: entries})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := newTable()
+	out.slow = cancel
+	if err := extract.Schedule(ctx, []extract.Source{s}, out, 8); err == nil {
+		t.Error("a sync that is interrupted ends well")
+	}
+	s.Close()
+	goleak.VerifyNone(t, before)
+	if left, err := os.ReadDir(o.SpoolDir); err != nil || len(left) > 0 {
+		t.Errorf("left in the spool: %v %v", left, err)
 	}
 }
