@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+
 	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -113,7 +115,8 @@ func (c *Cluster) Err() error { return c.err }
 func (cs *Clusters) Close() {
 	for _, c := range cs.list {
 		if c.client != nil {
-			c.client.http.CloseIdleConnections()
+			// The client's own way ends at the wrappers that log in.
+			utilnet.CloseIdleConnectionsFor(c.client.http.Transport)
 		}
 	}
 }
