@@ -248,13 +248,10 @@ func sortByRank(segs []segment) {
 func lastOfEach(segs []segment, same func(a, b *segment) bool) []segment {
 	n := 0
 	for i := range segs {
-		if i+1 < len(segs) && same(&segs[i], &segs[i+1]) {
-			continue
-		}
-		if n != i {
+		if i+1 == len(segs) || !same(&segs[i], &segs[i+1]) {
 			segs[n] = segs[i]
+			n++
 		}
-		n++
 	}
 	return segs[:n]
 }

@@ -82,8 +82,22 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 	}
 	// A step without a call blocks its target, and with it those that need it.
 	s.settle(units)
+	down := map[string]bool{}
+	for _, u := range units {
+		for uid := range u.members {
+			down[uid] = down[uid] || len(u.blockers) == 0
+		}
+	}
 	for i, u := range units {
 		t := &s.plan.Targets[i]
+		for uid := range u.members {
+			for _, l := range s.inward[uid] {
+				if down[l.from] && u.members[l.from] == nil && l.onDelete != string(schema.None) && !slices.Contains(t.After, l.from) {
+					t.After = append(t.After, l.from)
+				}
+			}
+		}
+		slices.Sort(t.After)
 		for _, b := range u.blockers {
 			if !slices.Contains(t.Blockers, b) {
 				t.Blockers = append(t.Blockers, b)
@@ -299,7 +313,7 @@ func (s *planning) inspect(u *unit) {
 			switch {
 			case f.Account != root.Account || f.Cloud != root.Cloud:
 				u.block("%s is in another account, %s", name, f.Account)
-			case f.tags == nil && s.Calls.Taggable(f.Kind):
+			case f.Tags == nil && s.Calls.Taggable(f.Kind):
 				u.block("the tags of %s are not known: it may be protected", name)
 			case f.unread != "":
 				u.block("details of %s could not be read: %s", name, f.unread)
@@ -320,7 +334,11 @@ func (s *planning) inspect(u *unit) {
 			if matchesAny(s.rule.Unread, kind) {
 				continue
 			}
-			if why := s.fresh.in(kind, f.Cloud, f.Account, s.since); why != "" {
+			why := s.fresh.in(kind, f.Cloud, f.Account, s.since)
+			if s.Kinds[kind].Cloud != f.Cloud {
+				why = s.fresh.anywhere(kind, s.since)
+			}
+			if why != "" {
 				u.block("what refers to %s is not known: %s", name, why)
 			}
 		}
@@ -336,7 +354,7 @@ func (s *planning) inspect(u *unit) {
 
 func (s *planning) owner(f *fact) string {
 	for _, k := range s.Settings.OwnerTags {
-		if v := f.tags[k]; v != "" {
+		if v := f.Tags[k]; v != "" {
 			return v
 		}
 	}

@@ -15,8 +15,7 @@ import (
 // fact is what the table resources says of a resource.
 type fact struct {
 	action.Resource
-	tags   map[string]string // nil is unknown
-	scope  string            // the cloud, account and region that reported it, by /
+	scope  string // the cloud, account and region that reported it, by /
 	hash   string
 	unread string
 }
@@ -84,7 +83,7 @@ func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, err
 				f.scope = strings.Join(parts[:3], "/")
 			}
 			if tags.Valid && tags.String != "null" {
-				if err := json.Unmarshal([]byte(tags.String), &f.tags); err != nil {
+				if err := json.Unmarshal([]byte(tags.String), &f.Tags); err != nil {
 					return fmt.Errorf("tags of %s: %w", f.show(), err)
 				}
 			}
@@ -186,6 +185,20 @@ func (f *freshness) in(kind, cloud, account string, since time.Time) string {
 	}
 	if !found {
 		return kind + " was not read in " + cloud + "/" + account
+	}
+	return ""
+}
+
+// anywhere says why a kind of another cloud does not count as read, whole:
+// wherever it was read at all.
+func (f *freshness) anywhere(kind string, since time.Time) string {
+	for scope, state := range f.states[kind] {
+		if state == "not_applicable" {
+			continue
+		}
+		if why := f.of(kind, scope, since); why != "" {
+			return why
+		}
 	}
 	return ""
 }

@@ -49,6 +49,9 @@ type Target struct {
 	Takes []Member `json:"takes,omitempty"`
 	// Steps are the calls, in order.
 	Steps []Step `json:"steps,omitempty"`
+	// After are the _ids of what else goes down in the plan and refers to it, or
+	// to what goes down with it: they have to be gone first.
+	After []string `json:"after,omitempty"`
 	// Blockers say why it is not acted on; nothing of it is then.
 	Blockers []string `json:"blockers,omitempty"`
 	// DueAt is when its grace ends, for one that waits.

@@ -34,7 +34,7 @@ func (w *world) planner(but ...string) *react.Planner {
 		w.all(now.Add(-time.Hour), but...)
 	}
 	return &react.Planner{
-		Estate: w.open(), Kinds: w.kinds, Calls: acting.Calls{Catalogue: cat}, Settings: react.DefaultSettings(),
+		Estate: w.open(), Kinds: w.kinds, Calls: acting.Declared{Catalogue: cat}, Settings: react.DefaultSettings(),
 		Protection: react.DefaultProtection(), Store: w.store, Mark: true, Version: "1.0.0",
 	}
 }

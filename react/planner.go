@@ -35,6 +35,9 @@ type Planner struct {
 	PerDay int
 	// Version is dewpoint's.
 	Version string
+	// Corrected are the _ids whose tags another rule corrects in the same run,
+	// with that rule's name: they are not deleted in it.
+	Corrected map[string]string
 	// Mark says that what matches is marked, so that its grace runs; without
 	// it the store is only read.
 	Mark bool
@@ -81,6 +84,55 @@ func (p *Planner) Plan(ctx context.Context, r *Rule, now time.Time) (*Plan, erro
 	}
 	plan.sort()
 	return plan, nil
+}
+
+// PlanAll plans rules, those that correct tags first: what they change is no
+// target of the others. The rules in also are planned with them, as those in
+// force are that were not asked for, without being marked or returned. One that
+// fails leaves the others alone; that a correction is not known is an error of
+// all deletions.
+func (p *Planner) PlanAll(ctx context.Context, rules, also []*Rule, now time.Time) ([]*Plan, error) {
+	all := slices.Clone(rules)
+	for _, r := range also {
+		if r.Action == action.Tag && !slices.ContainsFunc(rules, func(x *Rule) bool { return x.Name == r.Name }) {
+			all = append(all, r)
+		}
+	}
+	rank := map[action.Verb]int{action.Tag: 0, action.Delete: 1}
+	slices.SortStableFunc(all, func(a, b *Rule) int { return cmp.Compare(rank[a.Action], rank[b.Action]) })
+	x := *p
+	x.Corrected = maps.Clone(p.Corrected)
+	if x.Corrected == nil {
+		x.Corrected = map[string]string{}
+	}
+	var plans []*Plan
+	var failed []error
+	unknown := ""
+	for _, r := range all {
+		asked := slices.ContainsFunc(rules, func(o *Rule) bool { return o.Name == r.Name })
+		if r.Action == action.Delete && unknown != "" {
+			failed = append(failed, fmt.Errorf("rule %s: what the rule %s corrects is not known", r.Name, unknown))
+			continue
+		}
+		x.Mark = p.Mark && asked
+		plan, err := x.Plan(ctx, r, now)
+		if err != nil {
+			failed = append(failed, err)
+			if r.Action == action.Tag {
+				unknown = r.Name
+			}
+			continue
+		}
+		for _, t := range plan.Targets {
+			if r.Action == action.Tag && len(t.Steps) > 0 {
+				x.Corrected[t.UID] = r.Name
+			}
+		}
+		if asked {
+			plans = append(plans, plan)
+		}
+	}
+	return plans, errors.Join(failed...)
 }
 
 // sort puts what a plan lists into an order for people.
@@ -208,7 +260,7 @@ func (s *planning) isTarget(uid string) bool {
 		s.skip(uid, "the rule is not for its kind or account")
 	case f.unread != "":
 		s.skip(uid, "its details could not be read: %s", f.unread)
-	case f.tags == nil && s.Calls.Taggable(f.Kind):
+	case f.Tags == nil && s.Calls.Taggable(f.Kind):
 		s.skip(uid, "its tags are not known")
 	case f.CreatedAt.IsZero() && s.Calls.Dated(f.Kind):
 		s.skip(uid, "its creation time is not known")
@@ -216,6 +268,10 @@ func (s *planning) isTarget(uid string) bool {
 		s.skip(uid, "its API tells no creation time: the rule needs a grace")
 	case s.acted[uid].At.After(s.Estate.Sync.StartedAt):
 		s.skip(uid, "the rule %s changed it after the newest sync began", s.acted[uid].Rule)
+	case s.Corrected[uid] != "" && s.rule.Action == action.Delete:
+		s.skip(uid, "the rule %s corrects its tags first", s.Corrected[uid])
+	case s.deleted(f):
+		return false // its row stays for a while, as that of a terminated machine
 	case !s.Calls.Can(s.rule.Action, f.Kind):
 		s.skip(uid, "its API has no call to %s it", s.rule.Action)
 	default:
@@ -230,6 +286,19 @@ func (s *planning) isTarget(uid string) bool {
 		return s.expired(f, row)
 	}
 	return false
+}
+
+// deleted says whether the ledger has the deletion of this very resource, and
+// not of an earlier one with its id.
+func (s *planning) deleted(f *fact) bool {
+	a := s.acted[f.UID]
+	if a.Verb != action.Delete || a.State != Done {
+		return false
+	}
+	if f.CreatedAt.IsZero() {
+		return s.now.Sub(a.At) < timespan.Day
+	}
+	return f.CreatedAt.Before(a.At)
 }
 
 // absence says why nothing can be concluded from the absence of a kind.
@@ -293,7 +362,7 @@ func (s *planning) target(uid string) Target {
 	t := Target{Resource: f.Resource, Hash: f.hash, Incarnation: f.incarnation(), Reason: row.reason, Evidence: row.evidence}
 	for _, k := range s.Settings.OwnerTags {
 		if t.Owner == "" {
-			t.Owner = f.tags[k]
+			t.Owner = f.Tags[k]
 		}
 	}
 	return t

@@ -102,7 +102,7 @@ func (g *guard) why(f *fact) string {
 	case matchesAny(g.IDs, f.ID) || matchesAny(g.IDs, f.Name) || matchesAny(g.IDs, f.URN):
 		return "protected by its id"
 	}
-	return protectedByTag(g.Tags, f.tags)
+	return protectedByTag(g.Tags, f.Tags)
 }
 
 // protectedByTag compares without regard to letter case: a tag that is meant to

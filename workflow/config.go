@@ -89,6 +89,9 @@ type ReactConfig struct {
 	Fresh Duration `yaml:"fresh"`
 	// MaxPerDay is how many resources all rules may delete in 24 hours.
 	MaxPerDay int `yaml:"max_per_day"`
+	// AWS is how AWS accounts are entered to act in them, with credentials that
+	// may write. Without any nothing can be applied.
+	AWS []ActingAccount `yaml:"aws"`
 	// State is the file that holds marks and the ledger, where the first sink
 	// is no Postgres.
 	State string `yaml:"state"`
@@ -272,4 +275,13 @@ func (e *expander) Visit(n ast.Node) ast.Visitor {
 	}
 	s.Token.Value = s.Value
 	return e
+}
+
+// ActingAccount says how an AWS account is entered to act in it.
+type ActingAccount struct {
+	// Profile, RoleARN, ExternalID and Via are as in AWSAccount.
+	Profile    string   `yaml:"profile"`
+	RoleARN    string   `yaml:"role_arn"`
+	ExternalID string   `yaml:"external_id"`
+	Via        []string `yaml:"via"`
 }

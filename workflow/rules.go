@@ -71,8 +71,7 @@ func NewPlanner(c *Config, e *react.Estate, cat *catalog.Catalogue, store react.
 	if err != nil {
 		return nil, err
 	}
-	x := c.React.Protect
-	p := react.Protection{Tags: x.Tags, IDs: x.IDs, Accounts: x.Accounts, Kinds: x.Kinds, SQL: x.SQL, Allow: x.Allow}
+	p := Protection(c)
 	if err := p.Validate(); err != nil {
 		return nil, &ConfigError{fmt.Errorf("react.protect: %w", err)}
 	}
@@ -83,7 +82,13 @@ func NewPlanner(c *Config, e *react.Estate, cat *catalog.Catalogue, store react.
 		}
 	}
 	return &react.Planner{
-		Estate: e, Kinds: kinds, Calls: acting.Calls{Catalogue: cat}, Settings: settings, Protection: p, Store: store,
+		Estate: e, Kinds: kinds, Calls: acting.Declared{Catalogue: cat}, Settings: settings, Protection: p, Store: store,
 		Fresh: time.Duration(c.React.Fresh), PerDay: c.React.MaxPerDay, Version: version,
 	}, nil
+}
+
+// Protection is what the configuration protects.
+func Protection(c *Config) react.Protection {
+	x := c.React.Protect
+	return react.Protection{Tags: x.Tags, IDs: x.IDs, Accounts: x.Accounts, Kinds: x.Kinds, SQL: x.SQL, Allow: x.Allow}
 }

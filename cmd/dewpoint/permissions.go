@@ -31,14 +31,19 @@ func (a *app) permissionsCommand() *cobra.Command {
 
 func (a *app) awsPermissions() *cobra.Command {
 	var split string
+	var write bool
 	var kinds selector
 	aws := &cobra.Command{
 		Use:   "aws",
 		Short: "Print the IAM policy that reading AWS needs",
 		Long: `Prints a policy document with the actions of the calls that the selected kinds
 are read by, and nothing else. A managed policy holds 6,144 characters; --split
-writes the whole as several of them.`,
+writes the whole as several of them.
+
+--write prints the policy of what applies plans instead: the calls that read one
+resource, delete it and set or remove its tags. It belongs to a role of its own.`,
 		Example: `  $ dewpoint permissions aws
+  $ dewpoint permissions aws --write --only aws_ec2_volume
   $ dewpoint permissions aws --only aws_ec2_instance --only iam
   $ dewpoint permissions aws --split policies`,
 		Args: noArgs,
@@ -47,18 +52,23 @@ writes the whole as several of them.`,
 			if err != nil {
 				return err
 			}
-			policy, err := awscatalog.ReadPolicy(entries)
+			verb, of := "read", awscatalog.ReadPolicy
+			if write {
+				verb, of = "write", awscatalog.WritePolicy
+			}
+			policy, err := of(entries)
 			if err != nil {
 				return err
 			}
 			if split != "" {
-				return a.splitPolicy(policy, split)
+				return a.splitPolicy(policy, split, verb)
 			}
 			_, err = a.out.Out.Write(append(policy, '\n'))
 			return err
 		},
 	}
 	kinds.flags(a, aws)
+	aws.Flags().BoolVar(&write, "write", false, "for applying plans instead of for reading")
 	aws.Flags().StringVar(&split, "split", "", "write policies that fit into a managed policy to this `folder`")
 	return aws
 }
@@ -151,7 +161,7 @@ func (s *selector) of(a *app, cloud string) ([]*catalog.Entry, error) {
 }
 
 // splitPolicy writes a policy as files that each fit into a managed policy.
-func (a *app) splitPolicy(policy []byte, dir string) error {
+func (a *app) splitPolicy(policy []byte, dir, verb string) error {
 	parts, err := awscatalog.SplitPolicy(policy)
 	if err != nil {
 		return err
@@ -160,7 +170,7 @@ func (a *app) splitPolicy(policy []byte, dir string) error {
 		return err
 	}
 	for i, p := range parts {
-		path := filepath.Join(dir, fmt.Sprintf("dewpoint-read-%d.json", i+1))
+		path := filepath.Join(dir, fmt.Sprintf("dewpoint-%s-%d.json", verb, i+1))
 		if err := os.WriteFile(path, append(p, '\n'), 0o644); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ import (
 func (a *app) reactCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "react",
-		Short:   "Plan what rules would do",
+		Short:   "Plan what rules would do, and do it",
 		GroupID: "use",
 		Long: `A rule is a SELECT of resources and what is to be done to them. Rules do nothing
 until react.rules names them, and then they are planned: no command changes a
@@ -28,7 +28,7 @@ cloud without a plan.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.rulesCommand(), a.planCommand())
+	cmd.AddCommand(a.rulesCommand(), a.planCommand(), a.applyCommand(), a.ledgerCommand())
 	return cmd
 }
 
@@ -100,7 +100,7 @@ func (a *app) plan(f *planFlags, names []string) (err error) {
 	if err := f.apply(c); err != nil {
 		return err
 	}
-	rules, err := chooseRules(c, names)
+	rules, inForce, err := chooseRules(c, names)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (a *app) plan(f *planFlags, names []string) (err error) {
 		return err
 	}
 	p.Mark = true
-	plans, failed := planAll(ctx, p, rules)
+	plans, failed := p.PlanAll(ctx, rules, inForce, time.Now())
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -143,26 +143,12 @@ func (a *app) plan(f *planFlags, names []string) (err error) {
 	return nil
 }
 
-// planAll plans rules; one that fails leaves the others alone.
-func planAll(ctx context.Context, p *react.Planner, rules []*react.Rule) ([]*react.Plan, error) {
-	var plans []*react.Plan
-	var failed []error
-	for _, r := range rules {
-		plan, err := p.Plan(ctx, r, time.Now())
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		plans = append(plans, plan)
-	}
-	return plans, errors.Join(failed...)
-}
-
-// chooseRules are the rules that are named, or those in force.
-func chooseRules(c *workflow.Config, names []string) ([]*react.Rule, error) {
+// chooseRules are the rules that are named, or those in force, and all in
+// force.
+func chooseRules(c *workflow.Config, names []string) (chosen, inForce []*react.Rule, err error) {
 	all, enabled, err := workflow.LoadRules(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var known []string
 	for _, r := range all {
@@ -170,16 +156,24 @@ func chooseRules(c *workflow.Config, names []string) ([]*react.Rule, error) {
 	}
 	for _, n := range names {
 		if !slices.Contains(known, n) {
-			return nil, usagef("there is no rule %q%s", n, suggest(n, known))
+			return nil, nil, usagef("there is no rule %q%s", n, suggest(n, known))
 		}
 	}
 	if len(names) == 0 {
 		names = enabled
 	}
 	if len(names) == 0 {
-		return nil, usagef("no rule is in force: name one, or some in react.rules; dewpoint react rules lists them")
+		return nil, nil, usagef("no rule is in force: name one, or some in react.rules; dewpoint react rules lists them")
 	}
-	return slices.DeleteFunc(all, func(r *react.Rule) bool { return !slices.Contains(names, r.Name) }), nil
+	for _, r := range all {
+		if slices.Contains(names, r.Name) {
+			chosen = append(chosen, r)
+		}
+		if slices.Contains(enabled, r.Name) {
+			inForce = append(inForce, r)
+		}
+	}
+	return chosen, inForce, nil
 }
 
 func writePlans(path string, plans []*react.Plan) error {

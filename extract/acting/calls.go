@@ -14,10 +14,10 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 )
 
-// Calls says what acting takes, by a catalogue. It implements action.Calls.
-type Calls struct{ Catalogue *catalog.Catalogue }
+// Declared says what acting takes, by a catalogue. It implements action.Calls.
+type Declared struct{ Catalogue *catalog.Catalogue }
 
-var _ action.Calls = Calls{}
+var _ action.Calls = Declared{}
 
 // of are the catalogue's actions of a verb, in order, and whether all but the
 // last may be left out where they have nothing to do.
@@ -40,32 +40,32 @@ func of(e *catalog.Entry, v action.Verb) []*catalog.Action {
 }
 
 // Can implements action.Calls.
-func (c Calls) Can(v action.Verb, kind string) bool {
+func (c Declared) Can(v action.Verb, kind string) bool {
 	e, ok := c.Catalogue.Entry(kind)
 	return ok && len(of(e, v)) > 0
 }
 
 // Taggable implements action.Calls.
-func (c Calls) Taggable(kind string) bool {
+func (c Declared) Taggable(kind string) bool {
 	e, ok := c.Catalogue.Entry(kind)
 	return ok && e.Spec.Tags != nil
 }
 
 // Dated implements action.Calls.
-func (c Calls) Dated(kind string) bool {
+func (c Declared) Dated(kind string) bool {
 	e, ok := c.Catalogue.Entry(kind)
 	return ok && e.Spec.CreatedAt != nil
 }
 
 // Columns implements action.Calls.
-func (c Calls) Columns(kind string) []string {
+func (c Declared) Columns(kind string) []string {
 	e, ok := c.Catalogue.Entry(kind)
 	if !ok {
 		return nil
 	}
 	var out []string
 	for _, a := range append(of(e, action.Delete), e.Get, e.Tag, e.Untag) {
-		if a != nil {
+		for ; a != nil; a = a.Else {
 			out = append(out, a.Input.Columns()...)
 		}
 	}
@@ -75,7 +75,7 @@ func (c Calls) Columns(kind string) []string {
 
 // Calls implements action.Calls. A call before a deletion that names a column
 // without a value has nothing to do and is left out.
-func (c Calls) Calls(v action.Verb, r action.Resource, a action.Args) ([]action.Call, error) {
+func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]action.Call, error) {
 	e, ok := c.Catalogue.Entry(r.Kind)
 	if !ok {
 		return nil, fmt.Errorf("the kind %s is not in the catalogue: %w", r.Kind, action.ErrCannot)
@@ -91,11 +91,11 @@ func (c Calls) Calls(v action.Verb, r action.Resource, a action.Args) ([]action.
 		}
 		for _, columns := range each(x, r.Columns) {
 			r.Columns = columns
-			in, err := x.Input.Values(vars(r, a))
+			call, in, err := x.Resolve(vars(r, a))
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", x.Op, r.ID, err)
 			}
-			out = append(out, action.Call{Service: x.Service, Op: x.Op, Input: in})
+			out = append(out, action.Call{Service: call.Service, Op: call.Op, Input: in})
 		}
 	}
 	return out, nil

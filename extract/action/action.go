@@ -31,6 +31,8 @@ type Resource struct {
 	URN     string `json:"urn,omitempty"`
 	// Columns are the row's own that calls need, as text; a list is JSON.
 	Columns map[string]string `json:"columns,omitempty"`
+	// Tags are nil where they are not known.
+	Tags map[string]string `json:"tags,omitempty"`
 	// CreatedAt is zero where the API does not say it.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 }

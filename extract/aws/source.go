@@ -194,10 +194,14 @@ func inRegion(l *catalog.ListCall, region string) bool {
 }
 
 // place is where the calls of a region are made.
-func (s *Source) place(a *Account, region string) reading.Place {
+func (s *Source) place(a *Account, region string) reading.Place { return s.c.Client.Place(a, region) }
+
+// Place is where calls on an account's region are made; global is for those
+// that are no region's.
+func (c *Client) Place(a *Account, region string) reading.Place {
 	p := reading.Place{
 		Cloud: "aws", Account: a.ID, Region: region, Partition: a.Partition,
-		Caller: caller{s.c.Client, a, region}, Absent: absent(region),
+		Caller: caller{c, a, region}, Absent: absent(region),
 	}
 	if region == globalRegion {
 		p.CallRegion = homeRegion(a.Partition)

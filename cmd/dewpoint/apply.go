@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/react"
+	"github.com/dewpoint-data/dewpoint/workflow"
+)
+
+type applyFlags struct {
+	targets
+	approve bool
+}
+
+func (a *app) applyCommand() *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply [PLAN | RULE...]",
+		Short: "Carry out a plan",
+		Long: `Carries out the plans in a file that react plan --out wrote, or with
+--auto-approve plans the rules in force, or those that are named, and carries
+that out.
+
+What a plan reasons from and acts on is read anew, its rule is planned again on
+that, and only what both say is done. Each resource is read by its id right
+before it is acted on. What refers to another goes first. The ledger says what
+was done; a plan whose application was interrupted is applied again to go on.
+
+It acts with the credentials of react.aws and no others; without any it does
+nothing. Plans for other clouds than AWS cannot be applied yet.
+
+Exit codes: 0 all was done, 3 something was left and is said, 1 failed.`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !f.approve && len(args) != 1 {
+				return usagef("name the file of a plan, as react plan --out writes it, or say --auto-approve")
+			}
+			return a.apply(&f, args)
+		},
+	}
+	f.targets.flags(cmd, "read this sink, by `URL` (default as sync writes)")
+	cmd.Flags().BoolVar(&f.approve, "auto-approve", false, "plan and apply without a file in between")
+	return cmd
+}
+
+func (a *app) apply(f *applyFlags, args []string) (err error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	if err := f.targets.apply(c); err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	cat, err := workflow.LoadCatalogue(c)
+	if err != nil {
+		return err
+	}
+	actor, err := workflow.OpenActor(ctx, c, buildVersion())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, actor.Close()) }()
+	store, err := workflow.OpenStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	var plans []*react.Plan
+	if f.approve {
+		plans, err = a.planNow(ctx, c, cat, store, args)
+	} else {
+		plans, err = readPlans(args[0])
+	}
+	if err != nil {
+		return err
+	}
+	left := false
+	for _, p := range plans {
+		results, err := a.applyPlan(ctx, c, cat, actor, store, p)
+		if err != nil {
+			return err
+		}
+		if err := a.printResults(p, results); err != nil {
+			return err
+		}
+		for _, r := range results {
+			left = left || !r.Done
+		}
+	}
+	if left {
+		return exitError(exitPartial)
+	}
+	return nil
+}
+
+// planNow plans the rules in force, or those that are named. The first sink is
+// read, which is the one that is read into anew.
+func (a *app) planNow(ctx context.Context, c *workflow.Config, cat *catalog.Catalogue, store react.Store, names []string) (plans []*react.Plan, err error) {
+	rules, inForce, err := chooseRules(c, names)
+	if err != nil {
+		return nil, err
+	}
+	e, done, err := workflow.OpenEstate(ctx, c.Sinks[0])
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	p, err := workflow.NewPlanner(c, e, cat, store, buildVersion())
+	if err != nil {
+		return nil, err
+	}
+	p.Mark = true
+	return p.PlanAll(ctx, rules, inForce, time.Now())
+}
+
+func readPlans(path string) ([]*react.Plan, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	var plans []*react.Plan
+	if err := json.Unmarshal(b, &plans); err != nil {
+		return nil, usagef("%s holds no plans, as react plan --out writes them: %w", path, err)
+	}
+	return plans, nil
+}
+
+func (a *app) applyPlan(ctx context.Context, c *workflow.Config, cat *catalog.Catalogue, actor *workflow.Actor, store react.Store, p *react.Plan) ([]react.Result, error) {
+	if p.Version != buildVersion() {
+		return nil, fmt.Errorf("the plan of %s was made by dewpoint %s, this is %s: plan again", p.Rule, p.Version, buildVersion())
+	}
+	rules, _, err := chooseRules(c, []string{p.Rule})
+	if err != nil {
+		return nil, err
+	}
+	x := &react.Applier{
+		Cloud: actor.Cloud(cat), Store: store, Recheck: workflow.Recheck(c, cat, rules[0], store, buildVersion()),
+		Protection: workflow.Protection(c),
+	}
+	return x.Apply(ctx, p)
+}
+
+func (a *app) printResults(p *react.Plan, results []react.Result) error {
+	done, saved := 0, 0.0
+	for _, r := range results {
+		if r.Done {
+			done++
+			saved += r.Saving
+		}
+	}
+	text := fmt.Sprintf("%d of %d done", done, len(results))
+	if saved > 0 {
+		text += fmt.Sprintf(", about %.2f a month saved", saved)
+	}
+	fmt.Fprintf(a.out.Out, "%s: %s, %d blocked, %d waiting, %d left alone.\n", a.out.Bold(p.Rule), text, len(p.Blocked()), len(p.Waiting), len(p.Skipped))
+	t := term.NewTable("", "RESOURCE", "ACCOUNT", "REGION", "OWNER", "WHY").Keep(2)
+	for _, r := range results {
+		word, why := "done", r.Target.Why()
+		if !r.Done {
+			word, why = "left", r.Why
+		}
+		t.Row(word, r.Kind+" "+r.ID, r.Account, r.Region, r.Owner, why)
+		for _, m := range r.Takes {
+			if r.Done {
+				t.Row("  with it", m.Kind+" "+m.ID, m.Account, m.Region, "", m.Why)
+			}
+		}
+	}
+	if t.Len() == 0 {
+		return nil
+	}
+	return t.Write(a.out)
+}
+
+func (a *app) ledgerCommand() *cobra.Command {
+	var f targets
+	var since time.Duration
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Show what was done, newest last",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) (err error) {
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			if err := f.apply(c); err != nil {
+				return err
+			}
+			ctx, cancel := interruptible()
+			defer cancel()
+			store, err := workflow.OpenStore(ctx, c)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			all, err := store.Actions(ctx, react.ActionFilter{Since: time.Now().Add(-since)})
+			if err != nil {
+				return err
+			}
+			t := term.NewTable("AT", "STATE", "RULE", "VERB", "RESOURCE", "ACCOUNT", "REGION", "WHY").Keep(5)
+			for _, x := range all {
+				why := x.Reason
+				if x.Error != "" {
+					why = x.Error
+				}
+				t.Row(x.At.UTC().Format("2006-01-02 15:04:05"), string(x.State), x.Rule, string(x.Verb), x.Kind+" "+x.Resource, x.Account, x.Region, why)
+			}
+			return t.Write(a.out)
+		},
+	}
+	f.flags(cmd, "whose ledger, if it is a Postgres, by `URL` (default as sync writes)")
+	cmd.Flags().DurationVar(&since, "since", 30*24*time.Hour, "how far back")
+	return cmd
+}
