@@ -17,7 +17,8 @@ type BaseColumn struct {
 	Values map[string]string `json:"values,omitempty"`
 	// Scale multiplies a number, 0 means 1.
 	Scale float64 `json:"scale,omitempty"`
-	// Present makes a boolean: the column is neither NULL nor empty.
+	// Present makes a boolean: the column is neither NULL nor empty. With
+	// Values it makes a text, of those for "true" and "false".
 	Present bool `json:"present,omitempty"`
 	// Const is the value for every row of the kind.
 	Const string `json:"const,omitempty"`

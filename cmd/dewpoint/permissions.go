@@ -83,7 +83,6 @@ func (a *app) gcpPermissions() *cobra.Command {
 the selected kinds are read by, and of finding the projects, and nothing else.
 A role of a project has none of those that organisations and folders are for.`,
 		Example: `  $ dewpoint permissions gcp > role.yaml
-  $ gcloud iam roles create dewpoint_read --organization 123456789012 --file role.yaml
   $ dewpoint permissions gcp --project --only gcp_compute_instance`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -109,7 +108,7 @@ func (a *app) kubernetesPermissions() *cobra.Command {
 		Long: `Prints a ClusterRole that may list the selected kinds and discover what the
 cluster serves, and nothing else. Who may list secrets may read them, so they are
 in it only when they are asked for by name.`,
-		Example: `  $ dewpoint permissions kubernetes | kubectl apply -f -
+		Example: `  $ dewpoint permissions kubernetes > role.yaml
   $ dewpoint permissions kubernetes --only kubernetes_pod --only kubernetes_node`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -29,9 +29,9 @@ with --dbt it runs dbt instead, which also runs its tests.
 
 In DuckDB and Postgres all models become visible at once. In Snowflake each is
 replaced by itself. Parquet files hold no models.`,
-		Example: `  $ dewpoint transform
-  $ dewpoint transform --to postgres://localhost/estate
-  $ dewpoint transform --dbt -- --select marts`,
+		Example: `  dewpoint transform
+  dewpoint transform --to postgres://localhost/estate
+  dewpoint transform --dbt -- --select marts`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !withDBT && (len(args) > 0 || program != "dbt" || project != "") {
 				return usagef("arguments of dbt, --dbt-program and --project need --dbt")

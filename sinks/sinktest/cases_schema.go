@@ -130,6 +130,7 @@ func testBaseViews(h *harness) {
 	disk := newKind("aws_test_disk", column("key", schema.Text))
 	disk.Base = &schema.Base{Name: "volume", Columns: map[string]schema.BaseColumn{
 		"volume_encrypted": {Column: "key", Present: true}, "volume_type": {Const: "ssd"},
+		"volume_status": {Column: "key", Present: true, Values: map[string]string{"true": "busy", "false": "available"}},
 	}}
 	h.reads(kinds(vm, disk),
 		read{scope: scopeOf(vm, accountA, west), rows: []Row{
@@ -138,7 +139,7 @@ func testBaseViews(h *harness) {
 		read{scope: scopeOf(disk, accountA, west), rows: []Row{{ID: "d"}, Row{ID: "e"}.With("key", "k")}})
 	h.want("SELECT id, kind, instance_type, instance_status, instance_cores, instance_memory_bytes FROM instances",
 		"a|aws_test_vm|big|running|4|2097152", "b|aws_test_vm|NULL|unknown|NULL|NULL")
-	h.want("SELECT id, volume_encrypted, volume_type, volume_iops FROM volumes", "d|false|ssd|NULL", "e|true|ssd|NULL")
+	h.want("SELECT id, volume_encrypted, volume_type, volume_iops, volume_status FROM volumes", "d|false|ssd|NULL|available", "e|true|ssd|NULL|busy")
 	h.want("SELECT base, count(*) FROM resources GROUP BY base", "instance|2", "volume|2")
 	// A sync without the kinds leaves the views as they are.
 	h.reads(kinds(box()))

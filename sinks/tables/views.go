@@ -112,6 +112,11 @@ func (d *Dialect) expression(k *BaseKind, c schema.Column) string {
 	if !ok {
 		return null
 	}
+	if m.Present && len(m.Values) > 0 {
+		is := m
+		is.Values = nil
+		return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %s END", d.Convert(c, is, have), d.Literal(m.Values["true"]), d.Literal(m.Values["false"]))
+	}
 	return d.Convert(c, m, have)
 }
 
