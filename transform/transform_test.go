@@ -40,6 +40,8 @@ func demo(t *testing.T, url string) sinks.Modeller {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Kinds.Only, c.Kinds.Skip = strings.Fields("ec2 autoscaling cloudwatch ecs elbv2 iam kms lambda logs rds route53 s3 sns sqs sts"),
+		strings.Fields("aws_ec2_instance_type aws_ec2_reserved_instances aws_ecs_capacity_provider")
 	o := workflow.SourceOptions{Replay: "../examples/demo/tape", Version: "test"}
 	cat, err := workflow.LoadSelected(c, o)
 	if err != nil {

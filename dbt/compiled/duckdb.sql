@@ -1,5 +1,8 @@
 --- Written by go generate with dbt: do not edit.
 --- seed aws_managed_policies
+--- seed prices
+--- column as_of date
+--- column price_usd double precision
 --- view stg_ip_addresses
 -- Written by go generate: do not edit.
 -- Reserved addresses.
@@ -698,6 +701,104 @@ select r._id, r.kind, r.cloud, r.account, r.region,
 from {dewpoint}."resources" r
 join tagged t on t._id = r._id
 left join inherited i on i._id = r._id
+--- view stg_instances
+-- Written by go generate: do not edit.
+-- Virtual machines and nodes.
+select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
+    v.instance_type,
+    v.instance_status,
+    v.instance_cores,
+    v.instance_memory_bytes,
+    coalesce(s.canonical_id, v._id) as canonical_id,
+    s.canonical_id is null as counted
+from {dewpoint}."instances" v
+left join {models}."same_things" s on s._id = v._id
+--- view stg_volumes
+-- Written by go generate: do not edit.
+-- Block devices.
+select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
+    v.volume_size_bytes,
+    v.volume_type,
+    v.volume_status,
+    v.volume_iops,
+    v.volume_throughput,
+    v.volume_encrypted,
+    coalesce(s.canonical_id, v._id) as canonical_id,
+    s.canonical_id is null as counted
+from {dewpoint}."volumes" v
+left join {models}."same_things" s on s._id = v._id
+--- table resource_costs
+--- index _id
+-- What a resource costs at list price while it stands as it is, in US dollars without tax: an estimate from the seed prices, on demand,
+-- without data transfer, requests, discounts and commitments. basis tells what it is made of. A resource whose price is not known
+-- has hourly_usd NULL and missing true: no total is one without the number of those. One row per billable part of a resource.
+with parts as (
+    select i._id, 'instance' as part, i.cloud, i.region, 'instance' as item_kind, i.instance_type as item,
+        case when lower(coalesce(x.platform, '')) like 'windows%' then 'windows'
+            when lower(coalesce(x.platform_details, '')) like 'red hat%' then 'rhel'
+            when lower(coalesce(x.platform_details, '')) like 'suse%' then 'suse' else 'linux' end as variant,
+        1.0 as quantity, 'hour' as unit, i.instance_status <> 'running' as idle, 'not running' as idle_reason
+    from {models}."stg_instances" i
+    left join {dewpoint}."aws_ec2_instance" x on x._id = i._id
+    where i.counted and i.instance_status <> 'terminated'
+    union all
+    select _id, 'storage', cloud, region, 'volume', volume_type, '', volume_size_bytes / 1073741824.0, 'gb_month', false, ''
+    from {models}."stg_volumes" where counted
+    union all
+    -- General purpose volumes of the third generation bring 3,000 operations and 125 MiB a second.
+    select _id, 'operations', cloud, region, 'volume_iops', volume_type, '',
+        volume_iops - case when volume_type = 'gp3' then 3000 else 0 end, 'iops_month', false, ''
+    from {models}."stg_volumes"
+    where counted and ((volume_type = 'gp3' and volume_iops > 3000) or volume_type in ('io1', 'io2'))
+    union all
+    select _id, 'throughput', cloud, region, 'volume_throughput', volume_type, '', volume_throughput - 125, 'mibps_month', false, ''
+    from {models}."stg_volumes" where counted and volume_type = 'gp3' and volume_throughput > 125
+    union all
+    select d._id, 'instance', d.cloud, d.region, 'database', d.instance_type,
+        lower(coalesce(d.db_type, '')) || case when coalesce(x.multi_az, false) then ' multi-az' else '' end, 1.0, 'hour',
+        d.db_status = 'stopped', 'stopped'
+    from {models}."stg_databases" d
+    left join {dewpoint}."aws_rds_db_instance" x on x._id = d._id
+    where d.instance_type is not null
+    union all
+    select d._id, 'storage', d.cloud, d.region, 'database_storage', coalesce(x.storage_type, ''),
+        case when coalesce(x.multi_az, false) then 'multi-az' else '' end, d.volume_size_bytes / 1073741824.0, 'gb_month', false, ''
+    from {models}."stg_databases" d
+    left join {dewpoint}."aws_rds_db_instance" x on x._id = d._id
+    where d.volume_size_bytes > 0 and lower(coalesce(d.db_type, '')) not like 'aurora%'
+    union all
+    select _id, 'hours', cloud, region, 'load_balancer', lb_type, '', 1.0, 'hour', false, '' from {models}."stg_load_balancers"
+    union all
+    select _id, 'hours', cloud, region, 'address', 'public', '', 1.0, 'hour', false, '' from {models}."stg_ip_addresses"
+    union all
+    select _id, 'hours', cloud, region, 'nat_gateway', '', '', 1.0, 'hour', coalesce(state in ('deleted', 'failed'), false), 'deleted'
+    from {dewpoint}."aws_ec2_nat_gateway"
+), priced as (
+    -- Of several prices the newest counts.
+    select cloud, region, item_kind, item, variant, unit, price_usd, as_of, source,
+        row_number() over (partition by cloud, region, item_kind, coalesce(item, ''), coalesce(variant, ''), unit order by as_of desc, price_usd) as newest
+    from {models}."prices"
+)
+select p._id, p.part, r.kind, r.id, r.name, r.cloud, r.account, r.region, o.owner, o.team,
+    case when p.idle then 0.0 else p.quantity * q.price_usd / case when p.unit = 'hour' then 1.0 else 730.0 end end as hourly_usd,
+    case when p.idle then 0.0 else p.quantity * q.price_usd * case when p.unit = 'hour' then 730.0 else 1.0 end end as monthly_usd,
+    not p.idle and (q.price_usd is null or p.quantity is null) as missing,
+    case when p.idle then p.idle_reason
+        when q.price_usd is null then 'no price of ' || p.item_kind || ' ' || coalesce(p.item, '') || ' ' || p.variant || ' in ' || p.region
+        else p.item_kind || ' ' || coalesce(p.item, '') || ' ' || p.variant || ' per ' || p.unit || ', on demand, ' || q.source || ', '
+            || cast(q.as_of as varchar) end as basis
+from parts p
+join {dewpoint}."resources" r on r._id = p._id
+left join {models}."resource_owners" o on o._id = p._id
+left join priced q on q.newest = 1 and q.cloud = p.cloud and q.region = p.region and q.item_kind = p.item_kind
+    and coalesce(q.item, '') = coalesce(p.item, '') and coalesce(q.variant, '') = p.variant and q.unit = p.unit
+--- view costs
+-- Estimated costs per account, region, kind and team. missing is how many parts have no price: they are not in the sums.
+select cloud, account, region, kind, coalesce(team, 'unknown') as team, count(distinct _id) as resources,
+    sum(hourly_usd) as hourly_usd, sum(monthly_usd) as monthly_usd,
+    sum(case when missing then 1 else 0 end) as missing, count(*) as parts
+from {models}."resource_costs"
+group by cloud, account, region, kind, coalesce(team, 'unknown')
 --- table expirations
 -- Resources with a tag that names a day they end. A value that is no date stands with expires_on NULL and valid false.
 with tagged as (
@@ -889,18 +990,6 @@ select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud,
     v.instance_cores,
     v.instance_memory_bytes
 from {dewpoint}."instance_types" v
---- view stg_instances
--- Written by go generate: do not edit.
--- Virtual machines and nodes.
-select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
-    v.instance_type,
-    v.instance_status,
-    v.instance_cores,
-    v.instance_memory_bytes,
-    coalesce(s.canonical_id, v._id) as canonical_id,
-    s.canonical_id is null as counted
-from {dewpoint}."instances" v
-left join {models}."same_things" s on s._id = v._id
 --- view stg_keypairs
 -- Written by go generate: do not edit.
 -- SSH key pairs.
@@ -1025,20 +1114,6 @@ from {dewpoint}."tunnels" v
 -- Users.
 select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
 from {dewpoint}."users" v
---- view stg_volumes
--- Written by go generate: do not edit.
--- Block devices.
-select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
-    v.volume_size_bytes,
-    v.volume_type,
-    v.volume_status,
-    v.volume_iops,
-    v.volume_throughput,
-    v.volume_encrypted,
-    coalesce(s.canonical_id, v._id) as canonical_id,
-    s.canonical_id is null as counted
-from {dewpoint}."volumes" v
-left join {models}."same_things" s on s._id = v._id
 --- table tag_compliance
 -- The tags that resources are to have and which of them they lack. What cannot be tagged, or whose tags are unknown, is left out.
 select r._id, r.kind, r.id, r.name, r.cloud, r.account, r.region,
