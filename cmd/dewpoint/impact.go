@@ -47,8 +47,9 @@ other urn, address, or _id:
   detached  loses a link and stays
 
 It asks the models: run dewpoint transform after dewpoint sync.`,
-		Example: `  $ dewpoint transform && dewpoint impact vpc-us-east-1
-  $ dewpoint impact 203.0.113.10 --sql`,
+		Example: `  dewpoint impact vpc-0a1b2c3d
+  dewpoint impact 203.0.113.10
+  dewpoint impact web-1 --sql`,
 		Args: exactly(1, "RESOURCE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.relate(&f, "tree", func(ctx context.Context, db *sql.DB, m sinks.Modeller) error {
@@ -92,8 +93,8 @@ others says nothing. Each is named by its id, name, ARN or other urn, address,
 or _id.
 
 It asks the models: run dewpoint transform after dewpoint sync.`,
-		Example: `  $ dewpoint path i-us-east-1-0 vpc-us-east-1
-  $ dewpoint path 203.0.113.10 vpc-us-east-1 --sql`,
+		Example: `  dewpoint path 203.0.113.10 checkout-00
+  dewpoint path i-0a1b2c3d my-bucket --sql`,
 		Args: exactly(2, "A and B"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.relate(&f, "path", func(ctx context.Context, db *sql.DB, m sinks.Modeller) error {

@@ -25,13 +25,13 @@ func (a *app) transformCommand() *cobra.Command {
 		GroupID: "use",
 		Long: `Builds the tables and views of the dbt project from what the last sync wrote, in
 a schema beside dewpoint's: dewpoint_models. Neither Python nor dbt is needed;
-with --dbt it runs dbt instead, which also runs its tests and takes what follows
-two dashes: dewpoint transform --dbt -- --select marts.
+with --dbt it runs dbt instead, which also runs its tests.
 
 In DuckDB and Postgres all models become visible at once. In Snowflake each is
 replaced by itself. Parquet files hold no models.`,
-		Example: `  $ dewpoint transform
-  $ dewpoint transform -v`,
+		Example: `  dewpoint transform
+  dewpoint transform --to postgres://localhost/estate
+  dewpoint transform --dbt -- --select marts`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !withDBT && (len(args) > 0 || program != "dbt" || project != "") {
 				return usagef("arguments of dbt, --dbt-program and --project need --dbt")

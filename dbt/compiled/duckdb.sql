@@ -177,7 +177,7 @@ from (
         e.relation in ('in', 'member_of', 'runs_on', 'endpoints_of', 'owned_by', 'managed_by', 'exposed_by', 'triggered_by', 'subscribes_to') as turned,
         max(case e.on_delete when 'cascade' then 3 when 'block' then 2 when 'detach' then 1 else 0 end) as strictness
     from {dewpoint}."edges" e
-    left join {dewpoint}."resources" r on r._id = e.to_id and e.to_kind = '*'
+    left join {dewpoint}."resources" r on r._id = case when e.to_kind = '*' then e.to_id end
     where e.to_id is not null
     group by e.from_id, e.to_id, e.relation
 ) resolved

@@ -19,7 +19,7 @@ from (
         {{ dewpoint.is_turned('e.relation') }} as turned,
         max(case e.on_delete when 'cascade' then 3 when 'block' then 2 when 'detach' then 1 else 0 end) as strictness
     from {{ source('dewpoint', 'edges') }} e
-    left join {{ source('dewpoint', 'resources') }} r on r._id = e.to_id and e.to_kind = '*'
+    left join {{ source('dewpoint', 'resources') }} r on r._id = case when e.to_kind = '*' then e.to_id end
     where e.to_id is not null
     group by e.from_id, e.to_id, e.relation
 ) resolved
