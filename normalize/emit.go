@@ -248,10 +248,13 @@ func sortByRank(segs []segment) {
 func lastOfEach(segs []segment, same func(a, b *segment) bool) []segment {
 	n := 0
 	for i := range segs {
-		if i+1 == len(segs) || !same(&segs[i], &segs[i+1]) {
-			segs[n] = segs[i]
-			n++
+		if i+1 < len(segs) && same(&segs[i], &segs[i+1]) {
+			continue
 		}
+		if n != i {
+			segs[n] = segs[i]
+		}
+		n++
 	}
 	return segs[:n]
 }
