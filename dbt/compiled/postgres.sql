@@ -433,7 +433,9 @@ select f.ip, f._id, min(f.depth) as depth, r.kind, r.id, r.name, r.account, r.re
 from found f
 join {dewpoint}."resources" r on r._id = f._id
 group by f.ip, f._id, r.kind, r.id, r.name, r.account, r.region
---- view dependencies
+--- table dependencies
+--- index from_id
+--- index to_id
 -- Who needs whom: the relationships whose referrer does not stay as it is when the other end is deleted. strength is 2 for a
 -- cascade, 1 for a block, 0 for a detach, which only unlinks.
 select
