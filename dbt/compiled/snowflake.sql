@@ -3,6 +3,27 @@
 --- seed prices
 --- column as_of date
 --- column price_usd float
+--- view stg_accounts
+-- Written by go generate: do not edit.
+-- Accounts, projects and clusters.
+select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
+from {dewpoint}.accounts v
+--- table account_names
+-- What people call an account, project or cluster: its own name or, where it has none, its id. A name that two have is followed by
+-- the id, so that they are never added up.
+with named as (
+    select r.cloud, r.account,
+        -- A context of Kubernetes may be an ARN: its last part is the cluster.
+        regexp_replace(min(nullif(a.name, '')), '^.*/', '') as name
+    from (select distinct cloud, account from {dewpoint}.resources) r
+    left join {models}.stg_accounts a on a.cloud = r.cloud and a.account = r.account and a.id = r.account
+    group by r.cloud, r.account
+)
+select cloud, account,
+    case when name is null then account
+        when count(*) over (partition by name) > 1 then name || ' ' || account
+        else name end as account_name
+from named
 --- view stg_ip_addresses
 -- Written by go generate: do not edit.
 -- Reserved addresses.
@@ -626,11 +647,6 @@ with events as (
 )
 select day, cloud, account, kind, cast(sum(created) as bigint) as created, cast(sum(ended) as bigint) as ended
 from events group by day, cloud, account, kind
---- view stg_accounts
--- Written by go generate: do not edit.
--- Accounts, projects and clusters.
-select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
-from {dewpoint}.accounts v
 --- view stg_regions
 -- Written by go generate: do not edit.
 -- Regions and whether they are in use.
@@ -1115,6 +1131,12 @@ from {dewpoint}.tunnels v
 -- Users.
 select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
 from {dewpoint}.users v
+--- view sync_runs
+-- The syncs there were: when, how long they took, what they read and changed, how many scopes could not be read.
+select id as sync_id, started_at, finished_at, (datediff('second', started_at, finished_at) / 86400.0) * 86400 as seconds, state, version,
+    kinds, scopes, incomplete, "ROWS" as resources,
+    new as created, changed, gone as ended, unchanged, unread, problems
+from {dewpoint}.syncs
 --- table tag_compliance
 -- The tags that resources are to have and which of them they lack. What cannot be tagged, or whose tags are unknown, is left out.
 select r._id, r.kind, r.id, r.name, r.cloud, r.account, r.region,
