@@ -259,6 +259,8 @@ type Change struct {
 	Kinds    []string          `yaml:"kinds"`
 	Unread   []string          `yaml:"unread"`
 	Policy   []TagLimit        `yaml:"policy"`
+	// Apply has dewpoint run and dewpoint serve carry out what the rule plans.
+	Apply bool `yaml:"apply"`
 }
 
 // Changed returns the rule with a change.

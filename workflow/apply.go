@@ -86,6 +86,11 @@ func (a *Actor) place(ctx context.Context, cloud, account, region string) (readi
 	return a.client.Place(x, region), nil
 }
 
+// NewApplier makes what carries out plans of a rule.
+func NewApplier(c *Config, cat *catalog.Catalogue, actor *Actor, store react.Store, rule *react.Rule, version string) *react.Applier {
+	return &react.Applier{Cloud: actor.Cloud(cat), Store: store, Recheck: Recheck(c, cat, rule, store, version), Protection: Protection(c)}
+}
+
 // Recheck reads anew what a plan reasons from and acts on, into the first
 // sink, and plans its rule again on that with the same present.
 func Recheck(c *Config, cat *catalog.Catalogue, rule *react.Rule, store react.Store, version string) func(context.Context, *react.Plan) (*react.Plan, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/react"
@@ -26,6 +27,29 @@ func OpenEstate(ctx context.Context, url string) (*react.Estate, func() error, e
 		return nil, nil, errors.Join(fmt.Errorf("%s: %w", withoutSecrets(shown), err), db.Close())
 	}
 	return e, db.Close, nil
+}
+
+// FirstEstate opens the first sink of a configuration that can be read, and
+// says which it is.
+func FirstEstate(ctx context.Context, c *Config) (*react.Estate, string, func() error, error) {
+	var failed []error
+	for _, url := range c.Sinks {
+		e, done, err := OpenEstate(ctx, url)
+		if err == nil {
+			return e, url, done, nil
+		}
+		failed = append(failed, nameSink(withoutSecrets(url), err))
+	}
+	return nil, "", nil, errors.Join(failed...)
+}
+
+// nameSink puts the sink's URL before an error that lacks it.
+func nameSink(url string, err error) error {
+	_, rest, _ := strings.Cut(url, ":")
+	if err == nil || strings.Contains(err.Error(), rest) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", url, err)
 }
 
 // LoadMetrics are the bundled metrics and those of the configuration.

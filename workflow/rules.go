@@ -46,6 +46,15 @@ func LoadRules(c *Config) (all []*react.Rule, enabled []string, err error) {
 	return all, enabled, nil
 }
 
+// RulesInForce are the rules that the configuration names.
+func RulesInForce(c *Config) ([]*react.Rule, error) {
+	all, enabled, err := LoadRules(c)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(r *react.Rule) bool { return !slices.Contains(enabled, r.Name) }), nil
+}
+
 func findRule(all []*react.Rule, name string) int {
 	return slices.IndexFunc(all, func(r *react.Rule) bool { return r.Name == name })
 }

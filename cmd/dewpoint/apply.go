@@ -143,11 +143,7 @@ func (a *app) applyPlan(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 	if err != nil {
 		return nil, err
 	}
-	x := &react.Applier{
-		Cloud: actor.Cloud(cat), Store: store, Recheck: workflow.Recheck(c, cat, rules[0], store, buildVersion()),
-		Protection: workflow.Protection(c),
-	}
-	return x.Apply(ctx, p)
+	return workflow.NewApplier(c, cat, actor, store, rules[0], buildVersion()).Apply(ctx, p)
 }
 
 func (a *app) printResults(p *react.Plan, results []react.Result) error {

@@ -135,7 +135,7 @@ type measuring struct {
 }
 
 func (m *measuring) measure(ctx context.Context) error {
-	e, url, done, err := m.app.firstEstate(ctx, m.config.Sinks)
+	e, url, done, err := workflow.FirstEstate(ctx, m.config)
 	if err != nil {
 		return err
 	}
@@ -159,19 +159,6 @@ func (m *measuring) failed() error {
 		return nil
 	}
 	return &partialError{errors.Join(all...)}
-}
-
-// firstEstate opens the first sink that can be read.
-func (a *app) firstEstate(ctx context.Context, urls []string) (*react.Estate, string, func() error, error) {
-	var failed []error
-	for _, url := range urls {
-		e, done, err := workflow.OpenEstate(ctx, url)
-		if err == nil {
-			return e, url, done, nil
-		}
-		failed = append(failed, named(workflow.ShowURL(url), err))
-	}
-	return nil, "", nil, errors.Join(failed...)
 }
 
 func (a *app) printMetrics(m *measuring, format string) error {
@@ -286,7 +273,7 @@ func (m *measuring) serve(ctx context.Context, address string, every time.Durati
 
 // newest is the id of the newest sync.
 func (m *measuring) newest(ctx context.Context) (string, error) {
-	e, _, done, err := m.app.firstEstate(ctx, m.config.Sinks)
+	e, _, done, err := workflow.FirstEstate(ctx, m.config)
 	if err != nil {
 		return "", err
 	}

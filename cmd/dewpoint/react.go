@@ -115,7 +115,7 @@ func (a *app) plan(f *planFlags, names []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	e, _, done, err := a.firstEstate(ctx, c.Sinks)
+	e, _, done, err := workflow.FirstEstate(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/report"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
-	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
@@ -117,61 +115,26 @@ stops at once and leaves the database as it was.`,
 	return cmd
 }
 
-func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
+func (a *app) sync(c *workflow.Config, f *syncFlags) error {
 	reading, stop, done := signals()
 	defer done()
-	cat, err := workflow.LoadSelected(c, f.options())
-	if err != nil {
-		return err
-	}
-	o := f.options()
-	var unopened []workflow.SinkReport
-	if !f.dryRun {
-		o.Sinks, unopened, err = workflow.OpenSinks(reading, c)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, workflow.CloseSinks(o.Sinks)) }()
-	}
-	src, err := workflow.OpenSources(reading, c, cat, o)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, src.Close()) }()
 	if f.dryRun {
-		return a.dryRun(reading, src.Sources)
-	}
-	standing, err := workflow.ModelKinds(cat)
-	if err != nil {
-		return err
+		return a.dryRunSync(reading, c, f)
 	}
 	p := workflow.NewProgress()
 	finish, log := a.show(p, f.noProgress)
 	told := context.AfterFunc(reading, func() {
 		log.Warn("stopping: what is complete is committed; once more stops at once")
 	})
-	r, err := workflow.Sync(reading, stop, workflow.Options{
-		Sources: src.Sources, Sinks: o.Sinks, Version: buildVersion(), Workers: c.Workers,
-		HistoryRetention: time.Duration(c.HistoryRetention), Progress: p, Unopened: unopened, Standing: standing,
-		SinkFailed: func(url string, err error) {
-			if len(c.Sinks) > 1 {
-				log.Warn("a sink failed: the others go on", "sink", shortURL(url), "error", err.Error())
-			}
-		},
+	r, cat, err := workflow.Collect(reading, stop, c, workflow.CollectOptions{
+		SourceOptions: f.options(), Progress: p, SinkFailed: warnOfSink(c, log),
 	})
 	told()
 	finish()
 	if err != nil {
-		if stop.Err() != nil || reading.Err() != nil && errors.Is(err, context.Canceled) {
-			return errors.New("stopped: nothing was written")
-		}
-		var unknown *sinks.CommitUnknownError
-		if r != nil && !errors.As(err, &unknown) {
-			return fmt.Errorf("%w\nnothing was written: what was there is as it was", err)
-		}
 		return err
 	}
-	lookup := origins(src.Catalogue)
+	lookup := origins(cat)
 	if a.logFormat == "json" {
 		report.Log(log, r, lookup)
 	} else if err := report.Print(a.out, r, report.Options{Lookup: lookup, Verbose: f.verbose, Name: shortURL, Query: nextQuery(r, len(f.to) == 0)}); err != nil {
@@ -181,6 +144,29 @@ func (a *app) sync(c *workflow.Config, f *syncFlags) (err error) {
 		return exitError(exitPartial)
 	}
 	return nil
+}
+
+// dryRunSync prints the calls that a sync would make.
+func (a *app) dryRunSync(ctx context.Context, c *workflow.Config, f *syncFlags) (err error) {
+	cat, err := workflow.LoadSelected(c, f.options())
+	if err != nil {
+		return err
+	}
+	src, err := workflow.OpenSources(ctx, c, cat, f.options())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	return a.dryRun(ctx, src.Sources)
+}
+
+// warnOfSink says at once that one of several sinks failed.
+func warnOfSink(c *workflow.Config, log *slog.Logger) func(string, error) {
+	return func(url string, err error) {
+		if len(c.Sinks) > 1 {
+			log.Warn("a sink failed: the others go on", "sink", shortURL(url), "error", err.Error())
+		}
+	}
 }
 
 // signals returns a context that the first signal ends and one that the

@@ -1,0 +1,339 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/react"
+	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/transform"
+)
+
+// Cycle is one round of all that dewpoint does: collect, transform, metrics,
+// react. A stage that fails leaves the later ones alone, but that nothing
+// follows a sync that is stored nowhere or was interrupted. What a partial sync
+// did not read forbids the rules that reason from it, no others.
+type Cycle struct {
+	Config  *Config
+	Version string
+	// PlanOnly applies nothing, whatever the rules say.
+	PlanOnly bool
+	// Progress and SinkFailed are those of the sync.
+	Progress   *Progress
+	SinkFailed func(url string, err error)
+	// Told, if not nil, is called with each event, in order; the cycle goes on
+	// when it returns.
+	Told func(context.Context, *Event)
+}
+
+// CycleReport is what came of a cycle.
+type CycleReport struct {
+	ID                    uuid.UUID
+	StartedAt, FinishedAt time.Time
+	// Sync is nil if it was not begun. Catalogue is what it was read by.
+	Sync      *Report
+	Catalogue *catalog.Catalogue
+	Models    []Models
+	// Metrics are those of the sync Measured, at MeasuredAt.
+	Metrics    []react.Measurement
+	Measured   react.Sync
+	MeasuredAt time.Time
+	Plans      []*react.Plan
+	Outcomes   []Outcome
+	Stages     []Stage
+	// Interrupted says that the caller ended it early.
+	Interrupted bool
+}
+
+// Models are those built in a sink.
+type Models struct {
+	URL   string
+	Built []transform.Built
+	Took  time.Duration
+}
+
+// Stage is a part of a cycle: collect, transform, metrics, plan, apply.
+type Stage struct {
+	Name string
+	Took time.Duration
+	Err  error
+}
+
+// State is complete; partial if something could not be read or done; failed if
+// no sink stored what was read.
+func (r *CycleReport) State() string {
+	if r.Sync == nil || !r.Sync.Committed() {
+		return "failed"
+	}
+	if !r.Sync.Complete() || r.Interrupted || r.Err() != nil {
+		return "partial"
+	}
+	for _, o := range r.Outcomes {
+		for _, x := range o.Results {
+			if !x.Done {
+				return "partial"
+			}
+		}
+	}
+	return "complete"
+}
+
+// Err joins the errors of the stages.
+func (r *CycleReport) Err() error {
+	var all []error
+	for _, s := range r.Stages {
+		if s.Err != nil {
+			all = append(all, fmt.Errorf("%s: %w", s.Name, s.Err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Run runs the cycle. When ctx ends, what is read is committed, what is being
+// called is entered in the ledger, and the cycle ends; stop ends the commit as
+// well. The error is that of the configuration; all else is in the report.
+func (c *Cycle) Run(ctx, stop context.Context) (*CycleReport, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	x := &round{Cycle: c, report: &CycleReport{ID: id, StartedAt: time.Now().UTC()}}
+	if err := x.prepare(); err != nil {
+		return nil, err
+	}
+	if err := x.run(ctx, stop); err != nil {
+		return nil, err
+	}
+	x.report.FinishedAt = time.Now().UTC()
+	return x.report, nil
+}
+
+// round is one run of a cycle.
+type round struct {
+	*Cycle
+	report   *CycleReport
+	metrics  []*react.Metric
+	settings react.Settings
+	inForce  []*react.Rule
+	applying map[string]bool // rules that are applied
+	// cat is the whole catalogue: also kinds that are not read may refer to
+	// what a rule takes.
+	cat *catalog.Catalogue
+}
+
+// prepare reads all files that the configuration names, so that a mistake in
+// one is told before anything is done.
+func (x *round) prepare() (err error) {
+	if x.metrics, err = LoadMetrics(x.Config); err != nil {
+		return err
+	}
+	if x.settings, err = ReactSettings(x.Config); err != nil {
+		return err
+	}
+	x.inForce, err = RulesInForce(x.Config)
+	x.applying = map[string]bool{}
+	for _, r := range x.inForce {
+		x.applying[r.Name] = x.Config.React.Rules[r.Name].Apply && !x.PlanOnly
+	}
+	return err
+}
+
+func (x *round) run(ctx, stop context.Context) error {
+	x.tell(ctx, PreCollect)
+	err := x.stage("collect", func() (err error) {
+		x.report.Sync, x.report.Catalogue, err = Collect(ctx, stop, x.Config, CollectOptions{
+			SourceOptions: SourceOptions{Version: x.Version}, Progress: x.Progress, SinkFailed: x.SinkFailed,
+		})
+		if err == nil {
+			for _, s := range x.report.Sync.Sinks {
+				err = errors.Join(err, s.Err)
+			}
+		}
+		return err
+	})
+	var wrong *sinks.URLError
+	if isConfig(err) || errors.As(err, &wrong) {
+		return err
+	}
+	x.report.Interrupted = ctx.Err() != nil
+	if stored := x.report.Sync != nil && x.report.Sync.Committed(); stored && !x.report.Interrupted {
+		x.tell(ctx, Collected)
+		x.follow(ctx)
+		x.report.Interrupted = ctx.Err() != nil
+	}
+	if x.report.Err() != nil && !x.report.Interrupted {
+		x.tell(ctx, Failed)
+	}
+	return nil
+}
+
+// follow does what follows a sync.
+func (x *round) follow(ctx context.Context) {
+	if x.stage("transform", func() error { return x.transform(ctx) }) == nil {
+		x.tell(ctx, Transformed)
+	}
+	if x.stage("metrics", func() error { return x.measure(ctx) }) == nil {
+		x.tell(ctx, MetricsDone)
+	}
+	if len(x.inForce) == 0 || ctx.Err() != nil {
+		return
+	}
+	_ = x.stage("plan", func() error { return x.plan(ctx) })
+	x.tell(ctx, Planned)
+	if !x.applies() || ctx.Err() != nil {
+		return
+	}
+	_ = x.stage("apply", func() error { return x.apply(ctx) })
+	x.tell(ctx, Applied)
+}
+
+// stage does a part and notes how it went.
+func (x *round) stage(name string, do func() error) error {
+	start := time.Now()
+	err := do()
+	x.report.Stages = append(x.report.Stages, Stage{Name: name, Took: time.Since(start), Err: err})
+	return err
+}
+
+func (x *round) tell(ctx context.Context, name EventName) {
+	if x.Told == nil || ctx.Err() != nil {
+		return
+	}
+	e := &Event{Name: name, At: time.Now().UTC(), Cycle: x.report.ID, State: "complete"}
+	if r := x.report.Sync; r != nil {
+		e.Sync, e.State = r.ID.String(), x.report.State()
+	}
+	if err := x.report.Err(); err != nil {
+		for _, s := range x.report.Stages {
+			if s.Err != nil {
+				e.Errors = append(e.Errors, s.Name+": "+s.Err.Error())
+			}
+		}
+		if name == Failed && e.Sync == "" {
+			e.State = "failed"
+		}
+	}
+	if name == Planned || name == Applied {
+		e.Plans = x.report.Plans
+	}
+	if name == Applied {
+		e.Results = x.report.Outcomes
+	}
+	x.Told(ctx, e)
+}
+
+// transform builds the models in each sink that takes them.
+func (x *round) transform(ctx context.Context) error {
+	var failed []error
+	for _, url := range x.Config.Sinks {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		s, err := OpenSink(ctx, url, x.Config)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		if m, err := transform.Models(s); err == nil {
+			start := time.Now()
+			built, err := transform.Run(ctx, m, nil)
+			failed = append(failed, err)
+			if err == nil {
+				x.report.Models = append(x.report.Models, Models{URL: s.URL(), Built: built, Took: time.Since(start)})
+			}
+		}
+		failed = append(failed, s.Close())
+	}
+	return errors.Join(failed...)
+}
+
+// measure computes the metrics of the first sink that can be read and keeps
+// them there, if it keeps any.
+func (x *round) measure(ctx context.Context) error {
+	e, url, done, err := FirstEstate(ctx, x.Config)
+	if err != nil {
+		return err
+	}
+	r := x.report
+	r.Measured, r.MeasuredAt = e.Sync, time.Now().UTC()
+	r.Metrics, err = e.Measure(ctx, x.metrics, r.MeasuredAt, x.settings)
+	if err = errors.Join(err, done()); err != nil {
+		return err
+	}
+	err = KeepMetrics(ctx, x.Config, url, r.Measured, r.MeasuredAt, r.Metrics)
+	if errors.Is(err, ErrKeepsNoMetrics) {
+		err = nil
+	}
+	for _, m := range r.Metrics {
+		err = errors.Join(err, m.Err)
+	}
+	return err
+}
+
+// plan plans the rules in force on the first sink, where they are applied.
+func (x *round) plan(ctx context.Context) (err error) {
+	if x.cat, err = LoadCatalogue(x.Config); err != nil {
+		return err
+	}
+	store, err := OpenStore(ctx, x.Config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	e, done, err := OpenEstate(ctx, x.Config.Sinks[0])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	p, err := NewPlanner(x.Config, e, x.cat, store, x.Version)
+	if err != nil {
+		return err
+	}
+	p.Mark = true
+	x.report.Plans, err = p.PlanAll(ctx, x.inForce, x.inForce, time.Now())
+	return err
+}
+
+// applies says whether there is anything to apply.
+func (x *round) applies() bool {
+	for _, p := range x.report.Plans {
+		if x.applying[p.Rule] && (p.Refused != "" || len(p.Ready()) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// apply carries out the plans of the rules that are to be.
+func (x *round) apply(ctx context.Context) (err error) {
+	actor, err := OpenActor(ctx, x.Config, x.Version)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, actor.Close()) }()
+	store, err := OpenStore(ctx, x.Config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	var failed []error
+	for _, p := range x.report.Plans {
+		if !x.applying[p.Rule] || p.Refused == "" && len(p.Ready()) == 0 {
+			continue
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		rule := x.inForce[findRule(x.inForce, p.Rule)]
+		o := Outcome{Plan: p, Rule: p.Rule}
+		o.Results, o.Err = NewApplier(x.Config, x.cat, actor, store, rule, x.Version).Apply(ctx, p)
+		x.report.Outcomes = append(x.report.Outcomes, o)
+		failed = append(failed, o.Err)
+	}
+	return errors.Join(failed...)
+}
