@@ -107,9 +107,9 @@ func (s *sky) recheck(p *react.Planner, r *react.Rule) func(context.Context, *re
 			s.w.rows = append(s.w.rows, "DELETE FROM "+k+" WHERE id NOT IN ("+list+")")
 		}
 		again := *p
-		again.Estate, again.Mark = s.w.open(), false
+		again.Estate = s.w.open()
 		again.Estate.Sync.StartedAt = time.Now()
-		return again.Plan(ctx, r, plan.Now)
+		return again.Again(ctx, r, plan)
 	}
 }
 

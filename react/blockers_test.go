@@ -113,8 +113,22 @@ func TestAbsenceTakesTwoSyncs(t *testing.T) {
 	}
 	expect(t, plan(0), map[string]string{"alarm": "waits: its instance is gone; absent since this sync only"})
 	expect(t, plan(time.Minute), map[string]string{"alarm": "waits"})
+	// A sync of other scopes says nothing of these.
 	p.Estate.Sync.ID = uuid.NewString()
-	expect(t, plan(2*time.Minute), map[string]string{"alarm": "DeleteAlarms alarm"})
+	expect(t, plan(2*time.Minute), map[string]string{"alarm": "waits"})
+	w.again(p)
+	expect(t, plan(3*time.Minute), map[string]string{"alarm": "DeleteAlarms alarm"})
+	// What is read in another way may be missing for that alone.
+	w.rows = append(w.rows, "UPDATE kinds SET definition_since = (SELECT max(last_complete) FROM scopes) WHERE kind = 'aws_ec2_instance'")
+	w.flush()
+	changed := "skipped: whether something is absent is not known: aws_ec2_instance is read in another way since the newest sync"
+	expect(t, plan(4*time.Minute), map[string]string{"alarm": changed})
+	w.again(p)
+	expect(t, plan(5*time.Minute), map[string]string{"alarm": "DeleteAlarms alarm"})
+	// Nor is something absent from what was not read whole.
+	w.put("aws_ec2_instance", "i-half", row{"_unread": []string{"tags"}})
+	w.flush()
+	expect(t, plan(6*time.Minute), map[string]string{"alarm": "skipped: whether something is absent is not known: details of 1 aws_ec2_instance in aws/111111111111 could not be read"})
 }
 
 // TestEmptyNetwork takes a network with all that belongs to it, in order.

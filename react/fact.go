@@ -127,7 +127,15 @@ func (e *Estate) links(ctx context.Context, condition string, values []string, w
 type freshness struct {
 	scopes map[string]map[string]time.Time // kind -> scope -> time
 	states map[string]map[string]string
+	// defined is since when a kind is read as it is, zero for always; unread is
+	// how many rows of it, by "cloud/account", are not read whole. Both are of
+	// kinds that a rule finds absent.
+	defined map[string]time.Time
+	unread  map[string]map[string]int
 }
+
+// inPlace says whether a scope is one of a "cloud/account".
+func inPlace(scope, place string) bool { return strings.HasPrefix(scope, place+"/") }
 
 func (e *Estate) freshness(ctx context.Context) (*freshness, error) {
 	f := &freshness{scopes: map[string]map[string]time.Time{}, states: map[string]map[string]string{}}
@@ -171,11 +179,11 @@ func (f *freshness) of(kind, scope string, since time.Time) string {
 // in says why a kind in an account does not count as read, whole: in all
 // regions where it applies.
 func (f *freshness) in(kind, cloud, account string, since time.Time) string {
-	prefix := cloud + "/" + account + "/"
+	place := cloud + "/" + account
 	found := false
 	for scope, state := range f.states[kind] {
-		if !strings.HasPrefix(scope, prefix) || state == "not_applicable" {
-			found = found || strings.HasPrefix(scope, prefix)
+		if !inPlace(scope, place) || state == "not_applicable" {
+			found = found || inPlace(scope, place)
 			continue
 		}
 		found = true

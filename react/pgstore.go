@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,10 +16,14 @@ import (
 
 // PostgresStore is a Store in the tables marks, actions and react_leases of a
 // Postgres.
-type PostgresStore struct{ db *sql.DB }
+type PostgresStore struct {
+	db *sql.DB
+	// held are the tokens of the leases taken, by name.
+	held sync.Map
+}
 
 // NewPostgresStore returns the store in a database, which Close closes.
-func NewPostgresStore(db *sql.DB) *PostgresStore { return &PostgresStore{db} }
+func NewPostgresStore(db *sql.DB) *PostgresStore { return &PostgresStore{db: db} }
 
 // Close implements Store.
 func (s *PostgresStore) Close() error { return s.db.Close() }
@@ -105,17 +110,28 @@ func (s *PostgresStore) Actions(ctx context.Context, f ActionFilter) ([]Action, 
 	return out, nil
 }
 
-// PutAction implements Store.
+// PutAction implements Store. Who lost a lease to another enters no intent any
+// more.
 func (s *PostgresStore) PutAction(ctx context.Context, a Action) error {
 	doc, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
-	_, err = s.db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO actions (action_id, plan_id, began_at, at, state, doc) VALUES (%s, %s, %s, %s, %s, %s::jsonb)
+	held := ""
+	if a.State == Intent {
+		s.held.Range(func(name, token any) bool {
+			held += fmt.Sprintf(" AND EXISTS (SELECT FROM react_leases WHERE name = %s AND token = %s)", literal(name.(string)), Postgres.uuid(token.(string)))
+			return true
+		})
+	}
+	r, err := s.db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO actions (action_id, plan_id, began_at, at, state, doc) SELECT %s, %s, %s, %s, %s, %s::jsonb WHERE true%s
 		ON CONFLICT (action_id) DO UPDATE SET at = excluded.at, state = excluded.state, doc = excluded.doc`,
-		Postgres.uuid(a.ID.String()), Postgres.uuid(a.Plan.String()), Postgres.instant(a.Began), Postgres.instant(a.At), literal(string(a.State)), literal(string(doc))))
+		Postgres.uuid(a.ID.String()), Postgres.uuid(a.Plan.String()), Postgres.instant(a.Began), Postgres.instant(a.At), literal(string(a.State)), literal(string(doc)), held))
 	if err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
+	}
+	if n, err := r.RowsAffected(); err == nil && n == 0 {
+		return errors.New("write the ledger: another process took the lease over, since this one did not renew it in time: apply the plan again to go on")
 	}
 	return nil
 }
@@ -152,6 +168,7 @@ func (s *PostgresStore) Lock(ctx context.Context, name string) (func() error, er
 		}
 		return nil, &LockedError{Name: name, Holder: other}
 	}
+	s.held.Store(name, token)
 	beat, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
@@ -171,6 +188,7 @@ func (s *PostgresStore) Lock(ctx context.Context, name string) (func() error, er
 	return func() error {
 		stop()
 		<-done
+		s.held.Delete(name)
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_, err := s.db.ExecContext(end, "DELETE FROM react_leases WHERE name = "+literal(name)+" AND token = "+Postgres.uuid(token))

@@ -16,9 +16,10 @@ type Plan struct {
 	RuleHash string    `json:"rule_hash"`
 	// Version is dewpoint's, which made the catalogue.
 	Version string `json:"version"`
-	// Sync is the sync that the plan was made on, Now the instant that the rule
-	// took as the present.
+	// Sync is the sync that the plan was made on and SyncedAt when that began,
+	// Now the instant that the rule took as the present.
 	Sync      string    `json:"sync_id"`
+	SyncedAt  time.Time `json:"synced_at"`
 	Now       time.Time `json:"now"`
 	ExpiresAt time.Time `json:"expires_at"`
 	// Refused says why the whole plan is refused, empty if it is not. A refused

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dewpoint-data/dewpoint/extract/action"
-	"github.com/dewpoint-data/dewpoint/react/timespan"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
@@ -46,6 +45,8 @@ type Planner struct {
 // planning is the making of one plan.
 type planning struct {
 	*Planner
+	// of is the plan that is made again, nil for a first one.
+	of     *Plan
 	rule   *Rule
 	plan   *Plan
 	guard  *guard
@@ -54,7 +55,9 @@ type planning struct {
 	since  time.Time
 	facts  map[string]*fact
 	rows   map[string]*match
-	acted  map[string]Action // newest action by _id
+	acted  map[string]Action    // newest action by _id
+	fixed  map[string]time.Time // newest correction of a tag that says when, by _id
+	absent map[string]*absence  // by cloud/account
 	marks  map[string]Mark
 	inward map[string][]link // edges by to
 	known  map[string]bool   // whose edges are read
@@ -67,16 +70,32 @@ type planning struct {
 // Plan makes the plan of a rule. An error means that nothing can be said; what
 // merely forbids to act is in the plan.
 func (p *Planner) Plan(ctx context.Context, r *Rule, now time.Time) (*Plan, error) {
+	return p.plan(ctx, r, now, nil)
+}
+
+// Again makes the plan of a rule on rows that were read anew for a plan of it,
+// with that plan's present. Nothing is marked. What was done after the sync
+// that the plan was made on counts as done since the newest sync, but for what
+// the plan itself did before it was interrupted.
+func (p *Planner) Again(ctx context.Context, r *Rule, of *Plan) (*Plan, error) {
+	x := *p
+	x.Mark = false
+	return x.plan(ctx, r, of.Now, of)
+}
+
+func (p *Planner) plan(ctx context.Context, r *Rule, now time.Time, of *Plan) (*Plan, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, err
 	}
 	now = now.UTC().Truncate(time.Microsecond)
 	plan := &Plan{
-		ID: id, Rule: r.Name, RuleHash: r.Hash(), Version: p.Version, Sync: p.Estate.Sync.ID, Now: now, ExpiresAt: now.Add(PlanTime), Targets: []Target{},
+		ID: id, Rule: r.Name, RuleHash: r.Hash(), Version: p.Version, Sync: p.Estate.Sync.ID, SyncedAt: p.Estate.Sync.StartedAt.UTC(), Now: now,
+		ExpiresAt: now.Add(PlanTime), Targets: []Target{},
 	}
 	s := &planning{
-		Planner: p, rule: r, plan: plan, now: now, since: now.Add(-cmp.Or(p.Fresh, 3*time.Hour)), inward: map[string][]link{}, known: map[string]bool{},
+		Planner: p, of: of, rule: r, plan: plan, now: now, since: now.Add(-cmp.Or(p.Fresh, 3*time.Hour)),
+		absent: map[string]*absence{}, inward: map[string][]link{}, known: map[string]bool{},
 		along: map[string]bool{}, owned: map[string][]link{}, takes: map[string][]link{}, vague: map[string][]link{},
 	}
 	if err := s.make(ctx); err != nil {
@@ -155,7 +174,10 @@ func (s *planning) make(ctx context.Context) (err error) {
 	if s.fresh, err = s.Estate.freshness(ctx); err != nil {
 		return err
 	}
-	if s.acted, err = s.newestActions(ctx); err != nil {
+	if err = s.fresh.definitions(ctx, s.Estate, s.rule.Absent); err != nil {
+		return err
+	}
+	if err = s.readLedger(ctx); err != nil {
 		return err
 	}
 	switch {
@@ -184,188 +206,6 @@ func (s *planning) make(ctx context.Context) (err error) {
 	}
 	s.tagging(due)
 	return nil
-}
-
-// newestActions are what was done to resources since the newest sync began,
-// and corrections of any time.
-func (s *planning) newestActions(ctx context.Context) (map[string]Action, error) {
-	all, err := s.Store.Actions(ctx, ActionFilter{})
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]Action{}
-	for _, a := range all {
-		if a.State == Done || a.State == Called || a.State == Unknown {
-			if old, ok := out[a.UID]; !ok || old.At.Before(a.At) {
-				out[a.UID] = a
-			}
-		}
-	}
-	return out, nil
-}
-
-func (s *planning) skip(uid, format string, args ...any) {
-	k := Skip{UID: uid, Why: fmt.Sprintf(format, args...)}
-	if f := s.facts[uid]; f != nil {
-		k.Kind, k.ID, k.Account, k.Region = f.Kind, f.ID, f.Account, f.Region
-	}
-	s.plan.Skipped = append(s.plan.Skipped, k)
-}
-
-// targets are the _ids of the rows that are due, sorted. Others are skipped or
-// wait.
-func (s *planning) targets(ctx context.Context) ([]string, error) {
-	var matched []string
-	for _, uid := range slices.Sorted(maps.Keys(s.rows)) {
-		if s.isTarget(uid) {
-			matched = append(matched, uid)
-		}
-	}
-	if err := s.remember(ctx, matched); err != nil {
-		return nil, err
-	}
-	var due []string
-	for _, uid := range matched {
-		m := s.marks[uid]
-		at := m.FirstMatchedAt.Add(time.Duration(s.rule.Grace))
-		switch {
-		case len(s.rule.Absent) > 0 && m.FirstSync == s.plan.Sync:
-			// One reading that lacks something does not show that it is gone.
-			s.wait(uid, at, "absent since this sync only: it must be in the next as well")
-		case at.After(s.now):
-			s.wait(uid, at, "")
-		default:
-			due = append(due, uid)
-		}
-	}
-	return due, nil
-}
-
-func (s *planning) wait(uid string, at time.Time, why string) {
-	t := s.target(uid)
-	t.DueAt = at
-	if why != "" {
-		t.Reason += "; " + why
-	}
-	s.plan.Waiting = append(s.plan.Waiting, t)
-}
-
-// isTarget says whether a row may be a target at all.
-func (s *planning) isTarget(uid string) bool {
-	f, row := s.facts[uid], s.rows[uid]
-	switch {
-	case f == nil:
-		s.skip(uid, "the table resources has no such _id")
-	case !matches(s.rule.Kinds, f.Kind) || !matches(s.rule.Accounts, f.Account):
-		s.skip(uid, "the rule is not for its kind or account")
-	case f.unread != "":
-		s.skip(uid, "its details could not be read: %s", f.unread)
-	case f.Tags == nil && s.Calls.Taggable(f.Kind):
-		s.skip(uid, "its tags are not known")
-	case f.CreatedAt.IsZero() && s.Calls.Dated(f.Kind):
-		s.skip(uid, "its creation time is not known")
-	case f.CreatedAt.IsZero() && s.rule.Action == action.Delete && s.rule.Grace == 0:
-		s.skip(uid, "its API tells no creation time: the rule needs a grace")
-	case s.acted[uid].At.After(s.Estate.Sync.StartedAt):
-		s.skip(uid, "the rule %s changed it after the newest sync began", s.acted[uid].Rule)
-	case s.Corrected[uid] != "" && s.rule.Action == action.Delete:
-		s.skip(uid, "the rule %s corrects its tags first", s.Corrected[uid])
-	case s.deleted(f):
-		return false // its row stays for a while, as that of a terminated machine
-	case !s.Calls.Can(s.rule.Action, f.Kind):
-		s.skip(uid, "its API has no call to %s it", s.rule.Action)
-	default:
-		if why := s.fresh.of(f.Kind, f.scope, s.since); why != "" {
-			s.skip(uid, "%s", why)
-			return false
-		}
-		if why := s.absence(f); why != "" {
-			s.skip(uid, "%s", why)
-			return false
-		}
-		return s.expired(f, row)
-	}
-	return false
-}
-
-// deleted says whether the ledger has the deletion of this very resource, and
-// not of an earlier one with its id.
-func (s *planning) deleted(f *fact) bool {
-	a := s.acted[f.UID]
-	if a.Verb != action.Delete || a.State != Done {
-		return false
-	}
-	if f.CreatedAt.IsZero() {
-		return s.now.Sub(a.At) < timespan.Day
-	}
-	return f.CreatedAt.Before(a.At)
-}
-
-// absence says why nothing can be concluded from the absence of a kind.
-func (s *planning) absence(f *fact) string {
-	for _, kind := range s.rule.Absent {
-		if why := s.fresh.in(kind, f.Cloud, f.Account, s.since); why != "" {
-			return "whether something is absent is not known: " + why
-		}
-	}
-	return ""
-}
-
-// expired says whether the time has come that the row's tags name. Rows
-// without such columns have no time to wait for.
-func (s *planning) expired(f *fact, row *match) bool {
-	if !row.timed {
-		return true
-	}
-	switch {
-	case row.expires == "" && row.expiration == "":
-		s.skip(f.UID, "it has no expiry")
-		return false
-	case row.expires != "":
-		if timespan.Never(row.expires) {
-			return false
-		}
-		at, err := timespan.Instant(row.expires)
-		if err != nil {
-			s.skip(f.UID, "%s", err)
-			return false
-		}
-		return !at.After(s.now)
-	case timespan.Never(row.expiration):
-		return false
-	}
-	d, err := timespan.Parse(row.expiration)
-	switch {
-	case err != nil:
-		s.skip(f.UID, "%s", err)
-		return false
-	case d < 0:
-		s.skip(f.UID, "%q is negative", row.expiration)
-		return false
-	case f.CreatedAt.IsZero():
-		s.skip(f.UID, "it expires %s after its creation, whose time is not known", row.expiration)
-		return false
-	}
-	at := f.CreatedAt.Add(d)
-	// What react corrected counts from the correction.
-	if a := s.acted[f.UID]; a.Verb == action.Tag {
-		if c := a.At.Add(max(d, time.Duration(s.rule.Grace))); c.After(at) {
-			at = c
-		}
-	}
-	return !at.After(s.now)
-}
-
-// target is what a plan says of a row.
-func (s *planning) target(uid string) Target {
-	f, row := s.facts[uid], s.rows[uid]
-	t := Target{Resource: f.Resource, Hash: f.hash, Incarnation: f.incarnation(), Reason: row.reason, Evidence: row.evidence}
-	for _, k := range s.Settings.OwnerTags {
-		if t.Owner == "" {
-			t.Owner = f.Tags[k]
-		}
-	}
-	return t
 }
 
 // tagging plans the tags of targets.
@@ -400,124 +240,4 @@ func (s *planning) tagging(due []string) {
 		}
 		s.plan.Targets = append(s.plan.Targets, t)
 	}
-}
-
-// match is a row that the rule selected.
-type match struct {
-	reason              string
-	evidence            map[string]string
-	timed               bool // the row has a column expires or expiration
-	expires, expiration string
-	set                 map[string]string
-	remove              []string
-}
-
-var errUndeclared = errors.New("not declared")
-
-// selectRows runs the rule's statement.
-func (s *planning) selectRows(ctx context.Context) (map[string]*match, error) {
-	q, err := s.Estate.render(s.rule.Name, s.rule.SQL, s.now, s.Settings, s.rule.Params)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range s.Estate.names(q) {
-		if !slices.Contains(s.rule.Reads, name) && !slices.Contains(s.rule.Absent, name) {
-			return nil, fmt.Errorf("its SQL names %s, which reads does not list: %w", name, errUndeclared)
-		}
-	}
-	rows, err := s.Estate.DB.QueryContext(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	for i := range columns {
-		columns[i] = strings.ToLower(columns[i])
-	}
-	if !slices.Contains(columns, "_id") || !slices.Contains(columns, "reason") {
-		return nil, errors.New("its SQL must select _id and reason")
-	}
-	timed := slices.Contains(columns, "expires") || slices.Contains(columns, "expiration")
-	values, ptrs := make([]any, len(columns)), make([]any, len(columns))
-	for i := range values {
-		ptrs[i] = &values[i]
-	}
-	out := map[string]*match{}
-	for rows.Next() {
-		if err := rows.Scan(ptrs...); err != nil {
-			return nil, err
-		}
-		m := &match{evidence: map[string]string{}, set: map[string]string{}, timed: timed}
-		uid, key, value := "", "", ""
-		for i, c := range columns {
-			text := display(values[i])
-			switch c {
-			case "_id":
-				if uid, err = uuidText(values[i]); err != nil {
-					return nil, err
-				}
-			case "reason":
-				m.reason = text
-			case "expires":
-				m.expires = text
-			case "expiration":
-				m.expiration = text
-			case "set_key":
-				key = text
-			case "set_value":
-				value = text
-			case "remove_key":
-				if text != "" {
-					m.remove = append(m.remove, text)
-				}
-			default:
-				if text != "" {
-					m.evidence[c] = text
-				}
-			}
-		}
-		if key != "" {
-			m.set[key] = value
-		}
-		if old := out[uid]; old != nil {
-			old.add(m)
-			continue
-		}
-		out[uid] = m
-	}
-	return out, rows.Err()
-}
-
-// add joins another row of the same resource.
-func (m *match) add(o *match) {
-	if !strings.Contains(m.reason, o.reason) {
-		m.reason += "; " + o.reason
-	}
-	maps.Copy(m.set, o.set)
-	for _, k := range o.remove {
-		if !slices.Contains(m.remove, k) {
-			m.remove = append(m.remove, k)
-		}
-	}
-}
-
-// uuidText is an _id in text form, as whatever a driver returns it.
-func uuidText(v any) (string, error) {
-	switch x := v.(type) {
-	case []byte:
-		if len(x) == 16 {
-			return uuid.UUID(x).String(), nil
-		}
-		v = string(x)
-	case [16]byte:
-		return uuid.UUID(x).String(), nil
-	}
-	id, err := uuid.Parse(fmt.Sprint(v))
-	if err != nil {
-		return "", fmt.Errorf("_id is %v: %w", v, err)
-	}
-	return id.String(), nil
 }

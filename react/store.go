@@ -34,6 +34,9 @@ type Mark struct {
 	FirstMatchedAt time.Time `json:"first_matched_at"`
 	FirstSync      string    `json:"first_sync_id"`
 	LastMatchedAt  time.Time `json:"last_matched_at"`
+	// AbsentAt is the newest reading, when it first matched, of what the rule
+	// finds absent: all must have been read again since.
+	AbsentAt time.Time `json:"absent_at,omitzero"`
 	// FrozenAt is since when it cannot be told whether it matches: the grace
 	// stands still meanwhile.
 	FrozenAt time.Time `json:"frozen_at,omitzero"`
@@ -53,21 +56,26 @@ const (
 
 // Action is an entry of the ledger.
 type Action struct {
-	ID        uuid.UUID     `json:"action_id"`
-	Plan      uuid.UUID     `json:"plan_id"`
-	Rule      string        `json:"rule"`
-	Verb      action.Verb   `json:"verb"`
-	UID       string        `json:"_id"`
-	Cloud     string        `json:"cloud"`
-	Account   string        `json:"account"`
-	Region    string        `json:"region"`
-	Kind      string        `json:"kind"`
-	Resource  string        `json:"id"`
-	Reason    string        `json:"reason"`
-	Calls     []action.Call `json:"calls"`
-	State     State         `json:"state"`
-	RequestID string        `json:"request_id,omitempty"`
-	Error     string        `json:"error,omitempty"`
+	ID       uuid.UUID     `json:"action_id"`
+	Plan     uuid.UUID     `json:"plan_id"`
+	Rule     string        `json:"rule"`
+	Verb     action.Verb   `json:"verb"`
+	UID      string        `json:"_id"`
+	Cloud    string        `json:"cloud"`
+	Account  string        `json:"account"`
+	Region   string        `json:"region"`
+	Kind     string        `json:"kind"`
+	Resource string        `json:"id"`
+	Reason   string        `json:"reason"`
+	Calls    []action.Call `json:"calls"`
+	// Set and Remove are the tags of the verbs tag and untag.
+	Set    map[string]string `json:"set,omitempty"`
+	Remove []string          `json:"remove,omitempty"`
+	// Made is how many of the calls were made and answered.
+	Made      int    `json:"made,omitempty"`
+	State     State  `json:"state"`
+	RequestID string `json:"request_id,omitempty"`
+	Error     string `json:"error,omitempty"`
 	// Along is how many resources go along with it without a call.
 	Along int `json:"along,omitempty"`
 	// Began is when it was entered, At when its state changed.
@@ -102,7 +110,7 @@ func (s *planning) remember(ctx context.Context, matched []string) error {
 		f := s.facts[uid]
 		m, ok := old[uid]
 		if !ok || m.RuleHash != s.plan.RuleHash || m.Incarnation != f.incarnation() {
-			m = Mark{UID: uid, RuleHash: s.plan.RuleHash, Incarnation: f.incarnation(), FirstMatchedAt: s.now, FirstSync: s.plan.Sync}
+			m = Mark{UID: uid, RuleHash: s.plan.RuleHash, Incarnation: f.incarnation(), FirstMatchedAt: s.now, FirstSync: s.plan.Sync, AbsentAt: s.absence(f).newest}
 		}
 		if !m.FrozenAt.IsZero() {
 			m.FirstMatchedAt = m.FirstMatchedAt.Add(s.now.Sub(m.FrozenAt))
@@ -128,7 +136,7 @@ func (s *planning) remember(ctx context.Context, matched []string) error {
 	var remove []string
 	for _, uid := range unmatched {
 		f := facts[uid]
-		if f == nil || f.unread == "" && s.fresh.of(f.Kind, f.scope, s.since) == "" && s.absence(f) == "" {
+		if f == nil || f.unread == "" && s.fresh.of(f.Kind, f.scope, s.since) == "" && s.absence(f).why == "" {
 			remove = append(remove, uid)
 			continue
 		}

@@ -103,6 +103,7 @@ func (s *Sink) begin(ctx context.Context, sync sinks.Sync, lock *stagingLock) (*
 	if err := lock.sweep(); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", s.staging, err)
 	}
+	s.sweepOverlay()
 	s.at("begin:swept")
 	t, err := newTx(s, sync, lock)
 	if err != nil {

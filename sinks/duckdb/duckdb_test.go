@@ -52,8 +52,9 @@ func TestConformanceWithoutHashes(t *testing.T) {
 func newTarget(t *testing.T, o Options) sinktest.Target {
 	path := filepath.Join(t.TempDir(), "estate.duckdb")
 	return sinktest.Target{
-		Open:  func() (sinks.Sink, error) { return Open(path, o) },
-		Query: func(q string) ([][]string, error) { return query(path, q) },
+		Open:         func() (sinks.Sink, error) { return Open(path, o) },
+		Query:        func(q string) ([][]string, error) { return query(path, q) },
+		QueryOverlay: func(o sinks.Overlay, q string) ([][]string, error) { return query(o.(*overlay).path, q) },
 		Exec: func(q string) error {
 			db, err := sql.Open("duckdb", path)
 			if err != nil {

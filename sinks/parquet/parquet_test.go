@@ -44,6 +44,14 @@ func newTarget(t *testing.T, o Options) sinktest.Target {
 		Open:  func() (sinks.Sink, error) { return Open(t.Context(), place, o) },
 		Query: func(q string) ([][]string, error) { return query(t.Context(), place, q) },
 		Place: place,
+		QueryOverlay: func(o sinks.Overlay, q string) ([][]string, error) {
+			db, err := o.Read(t.Context())
+			if err != nil {
+				return nil, err
+			}
+			defer db.Close()
+			return sinktest.QueryDuckDB(db, q)
+		},
 	}
 }
 

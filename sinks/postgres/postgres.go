@@ -94,6 +94,8 @@ func (s *Sink) Begin(ctx context.Context, sync sinks.Sync) (sinks.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What stays is swept the next time.
+	_ = s.sweepOverlays(ctx, c)
 	s.at("begin:leased")
 	t, err := s.begin(ctx, c, sync, l)
 	if err != nil {

@@ -92,6 +92,13 @@ func newTarget(t *testing.T, url string, o Options) sinktest.Target {
 		Dialect: sinktest.Postgres,
 		Open:    func() (sinks.Sink, error) { return Open(t.Context(), url, o) },
 		Query:   func(q string) ([][]string, error) { return query(url, q) },
+		QueryOverlay: func(o sinks.Overlay, q string) ([][]string, error) {
+			cfg, err := parse(url)
+			if err != nil {
+				return nil, err
+			}
+			return query(strings.Replace(url, "schema="+cfg.schema, "schema="+o.(*overlay).cfg.schema, 1), q)
+		},
 		Exec: func(q string) error {
 			cfg, err := parse(url)
 			if err == nil { // a user may have been there before the first sync

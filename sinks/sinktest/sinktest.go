@@ -34,6 +34,8 @@ type Target struct {
 	// UTC with the fraction they have, UUIDs in their usual form, numbers in
 	// the shortest form, lists, maps and JSON as CanonicalJSON.
 	Query func(query string) ([][]string, error)
+	// QueryOverlay runs SQL on what is committed in an overlay, as Query does.
+	QueryOverlay func(o sinks.Overlay, query string) ([][]string, error)
 	// Exec runs a statement of a user.
 	Exec func(statement string) error
 	// Ident quotes a name of a table or column as the database has it, if it
@@ -64,7 +66,7 @@ func Run(t *testing.T, open func(t *testing.T) Target) {
 }
 
 func allCases() []testCase {
-	return slices.Concat(rowCases, valueCases, scopeCases, edgeCases, referenceCases, historyCases, schemaCases, planCases, formerCases, protocolCases, largeCases, estateCases)
+	return slices.Concat(rowCases, valueCases, scopeCases, edgeCases, referenceCases, historyCases, schemaCases, planCases, formerCases, protocolCases, overlayCases, largeCases, estateCases)
 }
 
 // readCannot reads which cases a sink leaves out, and why. A file that is not

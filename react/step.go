@@ -1,0 +1,244 @@
+package react
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/dewpoint-data/dewpoint/extract/action"
+)
+
+// step does one step, unless the ledger says that it is done.
+func (r *run) step(ctx context.Context, t *Target, s Step) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	r.mu.Lock()
+	entry, known := r.ledger[s.ID]
+	r.mu.Unlock()
+	if known && entry.State == Done {
+		return nil
+	}
+	if !known {
+		entry = Action{
+			ID: s.ID, Plan: r.plan.ID, Rule: r.plan.Rule, Verb: s.Verb, UID: s.Resource.UID, Cloud: s.Resource.Cloud, Account: s.Resource.Account,
+			Region: s.Resource.Region, Kind: s.Resource.Kind, Resource: s.Resource.ID, Reason: t.Reason, Calls: s.Calls,
+			Set: s.Set, Remove: s.Remove, Began: r.now(),
+		}
+		if s.Resource.UID == t.UID {
+			for _, m := range t.Takes {
+				if m.Along {
+					entry.Along++
+				}
+			}
+		}
+	}
+	cur, err := r.inspect(ctx, s)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %s: %w", s.Resource.Kind, s.Resource.ID, err)
+	case cur == nil && s.Verb != action.Delete:
+		return fmt.Errorf("%s %s: it is gone", s.Resource.Kind, s.Resource.ID)
+	case cur == nil, entry.State == Called && s.Verb != action.Delete, s.tagged(cur.Tags):
+		// It is as it should be, or the answer was that it will be.
+		return r.enter(ctx, entry, Done, "", nil)
+	case s.Verb == action.Delete && (entry.State == Called || ending(cur.Status)):
+		// It is being deleted: another call would be for nothing.
+		if err := r.await(ctx, s); err != nil {
+			return err
+		}
+		return r.enter(ctx, entry, Done, "", nil)
+	case r.confirm[t.UID]:
+		return fmt.Errorf("%s %s no longer matches, and is still there", s.Resource.Kind, s.Resource.ID)
+	}
+	if err := r.enter(ctx, entry, Intent, "", nil); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	entry = r.ledger[s.ID]
+	r.mu.Unlock()
+	return r.call(ctx, entry, s)
+}
+
+// tagged says whether tags are as a step makes them; no step makes none.
+func (s *Step) tagged(now map[string]string) bool {
+	if now == nil || len(s.Set)+len(s.Remove) == 0 {
+		return false
+	}
+	for k, v := range s.Set {
+		if has, ok := now[k]; !ok || has != v {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(s.Remove, func(k string) bool { _, ok := now[k]; return ok })
+}
+
+// inspect reads a resource by its id, right before it is acted on. It is nil
+// where the resource is gone.
+func (r *run) inspect(ctx context.Context, s Step) (*action.Current, error) {
+	cur, err := r.Cloud.Read(ctx, s.Resource)
+	switch {
+	case errors.Is(err, action.ErrGone):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("it cannot be read by its id: %w", err)
+	case ended(cur.Status) && s.Verb == action.Delete:
+		return nil, nil
+	case !cur.CreatedAt.IsZero() && !s.Resource.CreatedAt.IsZero() && cur.CreatedAt.Sub(s.Resource.CreatedAt).Abs() >= time.Second:
+		return nil, fmt.Errorf("it was created at %s, the plan is for one of %s", cur.CreatedAt.Format(time.RFC3339), s.Resource.CreatedAt.Format(time.RFC3339))
+	case cur.Tags == nil || ending(cur.Status):
+		return cur, nil
+	}
+	if why := protectedByTag(r.Protection.Tags, cur.Tags); why != "" {
+		return nil, errors.New("it is " + why)
+	}
+	if s.Resource.Tags != nil && !r.sameTags(s, cur.Tags) {
+		return nil, errors.New("its tags have changed: plan again")
+	}
+	return cur, nil
+}
+
+// sameTags compares tags with those of the plan; the tags that the plan itself
+// sets and removes may be done already.
+func (r *run) sameTags(s Step, now map[string]string) bool {
+	if maps.Equal(s.Resource.Tags, now) {
+		return true
+	}
+	if s.Verb == action.Delete {
+		return false
+	}
+	steps := []Step{s}
+	for _, t := range r.plan.Targets {
+		if t.UID == s.Resource.UID {
+			steps = t.Steps
+		}
+	}
+	want, have := maps.Clone(s.Resource.Tags), maps.Clone(now)
+	for _, m := range []map[string]string{want, have} {
+		for _, x := range steps {
+			for k := range x.Set {
+				delete(m, k)
+			}
+			for _, k := range x.Remove {
+				delete(m, k)
+			}
+		}
+	}
+	return maps.Equal(want, have)
+}
+
+// ended says that a status is one of a resource that is gone, ending that it
+// goes.
+func ended(status string) bool {
+	switch status {
+	case "terminated", "deleted", "delete_complete", "pendingdeletion":
+		return true
+	}
+	return false
+}
+
+func ending(status string) bool {
+	switch status {
+	case "shutting-down", "deleting", "delete_in_progress":
+		return true
+	}
+	return ended(status)
+}
+
+// call makes the calls of a step that were not made before and waits until a
+// deletion is done.
+func (r *run) call(ctx context.Context, entry Action, s Step) error {
+	r.trace("intent " + s.Resource.ID)
+	request := ""
+	for i, c := range s.Calls {
+		if i < entry.Made {
+			continue
+		}
+		id, err := r.Cloud.Do(ctx, s.Resource, c)
+		if id != "" {
+			request = id
+		}
+		var e *action.Error
+		switch {
+		case err == nil, errors.As(err, &e) && e.Gone:
+			// What is to be undone or deleted may be so already.
+		case errors.As(err, &e) && e.Busy:
+			// It is tried again; the ledger keeps the intent.
+			return err
+		case errors.As(err, &e) && !e.Unknown:
+			return errors.Join(fmt.Errorf("%s: %w", c.Op, err), r.enter(ctx, entry, Failed, e.RequestID, err))
+		default:
+			return errors.Join(fmt.Errorf("%s: whether it was carried out is not known: %w", c.Op, err), r.enter(ctx, entry, Unknown, request, err))
+		}
+		if entry.Made = i + 1; entry.Made < len(s.Calls) {
+			if err := r.enter(ctx, entry, Intent, request, nil); err != nil {
+				return err
+			}
+		}
+	}
+	r.trace("called " + s.Resource.ID)
+	if err := r.enter(ctx, entry, Called, request, nil); err != nil {
+		return err
+	}
+	if s.Verb == action.Delete {
+		if err := r.await(ctx, s); err != nil {
+			return err
+		}
+	}
+	r.trace("done " + s.Resource.ID)
+	return r.enter(ctx, entry, Done, request, nil)
+}
+
+// fail enters that a step is given up.
+func (r *run) fail(ctx context.Context, s Step, why error) error {
+	r.mu.Lock()
+	entry := r.ledger[s.ID]
+	r.mu.Unlock()
+	return r.enter(ctx, entry, Failed, "", why)
+}
+
+// await waits until a resource is gone.
+func (r *run) await(ctx context.Context, s Step) error {
+	deadline := r.now().Add(r.patience())
+	for {
+		cur, err := r.Cloud.Read(ctx, s.Resource)
+		switch {
+		case errors.Is(err, action.ErrGone):
+			return nil
+		case err == nil && ended(cur.Status):
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !r.now().Before(deadline):
+			return fmt.Errorf("%s %s: its deletion was called for and is not done after %s: apply the plan again to go on", s.Resource.Kind, s.Resource.ID, r.patience())
+		}
+		if err := r.sleep(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// enter writes the next state of an action to the ledger. It does so also when
+// the caller has given up: what was called is to be known.
+func (r *run) enter(ctx context.Context, a Action, s State, request string, failed error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	a.State, a.At = s, r.now()
+	if request != "" {
+		a.RequestID = request
+	}
+	a.Error = ""
+	if failed != nil {
+		a.Error = failed.Error()
+	}
+	if err := r.Store.PutAction(ctx, a); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.ledger[a.ID] = a
+	r.mu.Unlock()
+	return nil
+}
