@@ -13,8 +13,8 @@ from {dewpoint}.accounts v
 -- the id, so that they are never added up.
 with named as (
     select r.cloud, r.account,
-        -- A context of Kubernetes may be an ARN: its last part is the cluster.
-        regexp_replace(min(nullif(a.name, '')), '^.*/', '') as name
+        -- A context of Kubernetes may be an ARN or gke_PROJECT_LOCATION_CLUSTER: its last part is the cluster.
+        regexp_replace(min(nullif(a.name, '')), '^(.*/|gke_.*_)', '') as name
     from (select distinct cloud, account from {dewpoint}.resources) r
     left join {models}.stg_accounts a on a.cloud = r.cloud and a.account = r.account and a.id = r.account
     group by r.cloud, r.account
