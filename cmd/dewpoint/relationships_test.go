@@ -16,9 +16,10 @@ import (
 	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
-// TestRelationshipsPage asks the demo estate the questions of the page, in
-// DuckDB and in Postgres, and holds the answers against it.
-func TestRelationshipsPage(t *testing.T) {
+// TestDemoEstate asks the demo estate, in DuckDB and in Postgres, the questions
+// of the page on relationships, whose answers it holds against it, and those of
+// the dashboards.
+func TestDemoEstate(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(docs, "relationships.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +50,7 @@ func TestRelationshipsPage(t *testing.T) {
 				t.Errorf("%s in %s:\n%s\nthe page says\n%s", q[1], shortURL(url), out.String(), q[3])
 			}
 		}
+		askDashboards(t, db)
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dewpoint-data/dewpoint/dashboards"
+	"github.com/dewpoint-data/dewpoint/dashboards/superset"
+	"github.com/dewpoint-data/dewpoint/sinks"
+)
+
+func (a *app) dashboardsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "dashboards TOOL",
+		Short:   "Provision dashboards in a BI tool",
+		GroupID: "use",
+		Long: `Makes dashboards over the models in a BI tool: overview, ownership and tags, age
+and churn, unused and cost, freshness. Run dewpoint transform first. What is made
+again replaces what was there.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return usagef("unknown tool %q%s", args[0], suggest(args[0], commandNames(cmd)))
+		},
+	}
+	cmd.AddCommand(a.supersetCommand())
+	return cmd
+}
+
+func (a *app) supersetCommand() *cobra.Command {
+	var t targets
+	var url, uri, schema, output string
+	cmd := &cobra.Command{
+		Use:   "superset",
+		Short: "Import the dashboards into Apache Superset, or write the bundle to import",
+		Long: `Imports the database, datasets, charts and dashboards into a Superset by its API.
+The user is SUPERSET_USERNAME with SUPERSET_PASSWORD, from the environment, and has
+to be an admin. Superset reaches the database as the sink names it, or by the URI
+of SQLAlchemy in --database-uri.
+
+With --output it writes a zip file that Superset imports, and no password.`,
+		Example: `  dewpoint dashboards superset --url http://localhost:8088
+  dewpoint dashboards superset --url http://localhost:8088 --database-uri duckdb:////data/estate.duckdb
+  dewpoint dashboards superset --output dewpoint.zip`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if (url == "") == (output == "") {
+				return usagef("name a Superset by --url, or a file by --output")
+			}
+			ctx, cancel := interruptible()
+			defer cancel()
+			o := superset.Options{URI: uri, Models: schema, ReadOnly: strings.HasPrefix(uri, "duckdb:")}
+			if uri == "" {
+				c, err := a.dashboardDatabase(ctx, &t)
+				if err != nil {
+					return err
+				}
+				o = superset.Over(c)
+				o.Models = cmp.Or(schema, o.Models)
+			}
+			o.Models = cmp.Or(o.Models, superset.Default.Models)
+			if output != "" {
+				bundle, err := superset.Bundle(o)
+				if err != nil {
+					return err
+				}
+				return os.WriteFile(output, bundle, 0o644)
+			}
+			s := superset.Server{URL: url, Username: os.Getenv("SUPERSET_USERNAME"), Password: os.Getenv("SUPERSET_PASSWORD")}
+			if s.Username == "" || s.Password == "" {
+				return usagef("set SUPERSET_USERNAME and SUPERSET_PASSWORD")
+			}
+			addresses, err := superset.Import(ctx, s, o)
+			return a.showDashboards(addresses, err)
+		},
+	}
+	f := cmd.Flags()
+	t.flags(cmd, "show this sink, by `URL` (default as sync writes)")
+	f.StringVar(&url, "url", "", "`address` of the Superset")
+	f.StringVar(&uri, "database-uri", "", "the database as SQLAlchemy names it in Superset, a `URI`")
+	f.StringVar(&schema, "schema", "", "`schema` of the models (default as the sink has it)")
+	f.StringVarP(&output, "output", "o", "", "write the bundle to this `file` instead")
+	return cmd
+}
+
+// dashboardDatabase is the first sink that holds models, as BI tools are told
+// of it.
+func (a *app) dashboardDatabase(ctx context.Context, t *targets) (dashboards.Connection, error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return dashboards.Connection{}, err
+	}
+	if err := t.apply(c); err != nil {
+		return dashboards.Connection{}, err
+	}
+	var found dashboards.Connection
+	err = a.eachModeller(ctx, c, func(m sinks.Modeller) (err error) {
+		if found.Dialect != "" {
+			return nil
+		}
+		_, models := m.ModelSchemas()
+		if found, err = dashboards.Connect(m.Dialect(), models, m.Environment()); err == nil && found.File != "" {
+			found.File, err = filepath.Abs(found.File)
+		}
+		return err
+	})
+	if err == nil && found.Dialect == "" {
+		err = errors.New("no sink holds models: name a DuckDB file or Postgres with --to")
+	}
+	return found, err
+}
+
+func (a *app) showDashboards(addresses []string, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, address := range addresses {
+		if _, err := fmt.Fprintln(a.out.Out, address); err != nil {
+			return err
+		}
+	}
+	return nil
+}

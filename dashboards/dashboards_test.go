@@ -1,0 +1,78 @@
+package dashboards_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dewpoint-data/dewpoint/dashboards"
+	"github.com/dewpoint-data/dewpoint/dashboards/superset"
+)
+
+// TestFilesAreGenerated holds that the files of the tools are what go generate
+// writes.
+func TestFilesAreGenerated(t *testing.T) {
+	files, err := superset.Files(superset.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated(t, "superset/assets", files)
+}
+
+func generated(t *testing.T, dir string, files map[string][]byte) {
+	t.Helper()
+	n := 0
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		n++
+		have, err := os.ReadFile(filepath.Join(dir, path))
+		if err == nil && string(have) != string(files[path]) {
+			t.Errorf("%s is not what go generate writes", filepath.Join(dir, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if n != len(files) {
+		t.Errorf("%s has %d files, go generate writes %d", dir, n, len(files))
+	}
+}
+
+// TestCostsTellWhatIsMissing holds that no cost is shown without the number of
+// prices that are missing from it: in the same chart or, of numbers, beside it.
+func TestCostsTellWhatIsMissing(t *testing.T) {
+	boards, _, err := dashboards.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs := 0
+	for _, b := range boards {
+		for _, r := range b.Rows {
+			for i, c := range r.Charts {
+				var usd, unpriced bool
+				for _, m := range c.Show {
+					usd = usd || m.Format == "usd"
+					unpriced = unpriced || strings.Contains(m.SQL, "unpriced")
+				}
+				if !usd {
+					continue
+				}
+				costs++
+				if c.Is == "number" && i+1 < len(r.Charts) {
+					unpriced = r.Charts[i+1].From == c.From && strings.Contains(r.Charts[i+1].Show[0].SQL, "unpriced")
+				}
+				if !unpriced {
+					t.Errorf("%s of %s shows a cost without the number of prices that are missing", c.Title, b.Title)
+				}
+			}
+		}
+	}
+	if costs == 0 {
+		t.Error("no chart shows a cost")
+	}
+}
