@@ -14,6 +14,8 @@ import (
 var takesAlong = map[string][]string{
 	// DeleteOnTermination of block devices and network interfaces.
 	"aws_ec2_instance": {"aws_ec2_volume", "aws_ec2_network_interface"},
+	// autoDelete of disks.
+	"gcp_compute_instance": {"gcp_compute_disk"},
 }
 
 // unit is a target with all that goes down with it.
@@ -56,7 +58,11 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 	for _, u := range units {
 		s.sequence(u)
 	}
-	if err := s.columns(ctx, units); err != nil {
+	var called []string
+	for _, u := range units {
+		called = append(called, u.order...)
+	}
+	if err := s.columns(ctx, called); err != nil {
 		return err
 	}
 	members := map[string]bool{}

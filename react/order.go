@@ -44,14 +44,12 @@ func (s *planning) sequence(u *unit) {
 	visit(u.root) // all that has calls refers to it, if by others
 }
 
-// columns reads the columns that calls need.
-func (s *planning) columns(ctx context.Context, units []*unit) error {
+// columns reads the columns that calls on resources need.
+func (s *planning) columns(ctx context.Context, ids []string) error {
 	byKind := map[string][]string{}
-	for _, u := range units {
-		for _, uid := range u.order {
-			if f := s.facts[uid]; f.Columns == nil && len(s.Calls.Columns(f.Kind)) > 0 && !slices.Contains(byKind[f.Kind], uid) {
-				byKind[f.Kind] = append(byKind[f.Kind], uid)
-			}
+	for _, uid := range ids {
+		if f := s.facts[uid]; f.Columns == nil && len(s.Calls.Columns(f.Kind)) > 0 {
+			byKind[f.Kind] = append(byKind[f.Kind], uid)
 		}
 	}
 	for kind, ids := range byKind {
@@ -60,7 +58,8 @@ func (s *planning) columns(ctx context.Context, units []*unit) error {
 		for i, n := range names {
 			quoted[i] = ", " + s.Estate.Dialect.value(n)
 		}
-		err := chunked(ids, func(list string) error {
+		slices.Sort(ids)
+		err := chunked(slices.Compact(ids), func(list string) error {
 			rows, err := s.Estate.DB.QueryContext(ctx, "SELECT CAST(_id AS VARCHAR)"+strings.Join(quoted, "")+" FROM "+kind+" WHERE _id IN ("+list+")")
 			if err != nil {
 				return err

@@ -204,6 +204,9 @@ func (s *planning) make(ctx context.Context) (err error) {
 	if s.rule.Action == action.Delete {
 		return s.deletions(ctx, due)
 	}
+	if err := s.columns(ctx, due); err != nil {
+		return err
+	}
 	s.tagging(due)
 	return nil
 }

@@ -54,6 +54,10 @@ func (r *run) step(ctx context.Context, t *Target, s Step) error {
 	case r.confirm[t.UID]:
 		return fmt.Errorf("%s %s no longer matches, and is still there", s.Resource.Kind, s.Resource.ID)
 	}
+	if s, err = r.renewed(s, cur); err != nil {
+		return fmt.Errorf("%s %s: %w", s.Resource.Kind, s.Resource.ID, err)
+	}
+	entry.Calls = s.Calls
 	if err := r.enter(ctx, entry, Intent, "", nil); err != nil {
 		return err
 	}
@@ -61,6 +65,22 @@ func (r *run) step(ctx context.Context, t *Target, s Step) error {
 	entry = r.ledger[s.ID]
 	r.mu.Unlock()
 	return r.call(ctx, entry, s)
+}
+
+// renewed makes the calls of a step anew of what was just read: of all labels
+// as they are, of the state that the call is to be for. They have to be the
+// calls of the plan but for that.
+func (r *run) renewed(s Step, cur *action.Current) (Step, error) {
+	out := s
+	out.Resource = s.Resource.As(cur)
+	var err error
+	if out.Calls, err = r.Cloud.Calls(s.Verb, out.Resource, action.Args{Tags: s.Set, Keys: s.Remove}); err != nil {
+		return s, err
+	}
+	if !slices.EqualFunc(out.Calls, s.Calls, func(a, b action.Call) bool { return a.Service == b.Service && a.Op == b.Op }) {
+		return s, errors.New("what it takes has changed: plan again")
+	}
+	return out, nil
 }
 
 // tagged says whether tags are as a step makes them; no step makes none.
@@ -157,7 +177,7 @@ func (r *run) call(ctx context.Context, entry Action, s Step) error {
 		if i < entry.Made {
 			continue
 		}
-		id, err := r.Cloud.Do(ctx, s.Resource, c)
+		id, err := r.made(ctx, &entry, s, c)
 		if id != "" {
 			request = id
 		}
@@ -190,6 +210,47 @@ func (r *run) call(ctx context.Context, entry Action, s Step) error {
 	}
 	r.trace("done " + s.Resource.ID)
 	return r.enter(ctx, entry, Done, request, nil)
+}
+
+// made makes a call and waits until what it began has ended, where calls go on
+// after their answer. What an earlier application left going on is waited for,
+// and not begun again unless it failed.
+func (r *run) made(ctx context.Context, entry *Action, s Step, c action.Call) (request string, err error) {
+	w, ok := r.Cloud.(action.Waiter)
+	ok = ok && w.Waits(s.Resource)
+	if ok && entry.Operation != "" {
+		request, entry.Operation = entry.Operation, ""
+		var e *action.Error
+		if err := r.operation(ctx, w, s, c, request); err == nil || !errors.As(err, &e) || e.Unknown {
+			return request, err
+		}
+	}
+	if request, err = r.Cloud.Do(ctx, s.Resource, c); err != nil || !ok || request == "" {
+		return request, err
+	}
+	begun := *entry
+	begun.Operation = request
+	if err := r.enter(ctx, begun, Intent, request, nil); err != nil {
+		return request, err
+	}
+	return request, r.operation(ctx, w, s, c, request)
+}
+
+// operation waits until what a call began has ended.
+func (r *run) operation(ctx context.Context, w action.Waiter, s Step, c action.Call, request string) error {
+	deadline := r.now().Add(r.patience())
+	for {
+		done, err := w.Ended(ctx, s.Resource, c, request)
+		if done || err != nil {
+			return err
+		}
+		if !r.now().Before(deadline) {
+			return &action.Error{RequestID: request, Unknown: true, Err: fmt.Errorf("%s is not done after %s: apply the plan again to go on", request, r.patience())}
+		}
+		if err := r.sleep(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // fail enters that a step is given up.

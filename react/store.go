@@ -72,7 +72,10 @@ type Action struct {
 	Set    map[string]string `json:"set,omitempty"`
 	Remove []string          `json:"remove,omitempty"`
 	// Made is how many of the calls were made and answered.
-	Made      int    `json:"made,omitempty"`
+	Made int `json:"made,omitempty"`
+	// Operation is what the next of the calls began, where calls go on after
+	// their answer.
+	Operation string `json:"operation,omitempty"`
 	State     State  `json:"state"`
 	RequestID string `json:"request_id,omitempty"`
 	Error     string `json:"error,omitempty"`

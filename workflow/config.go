@@ -92,6 +92,9 @@ type ReactConfig struct {
 	// AWS is how AWS accounts are entered to act in them, with credentials that
 	// may write. Without any nothing can be applied.
 	AWS []ActingAccount `yaml:"aws"`
+	// GCP is as whom projects of Google are acted in; the first entry that a
+	// project matches counts.
+	GCP []ActingProject `yaml:"gcp"`
 	// State is the file that holds marks and the ledger, where the first sink
 	// is no Postgres.
 	State string `yaml:"state"`
@@ -234,6 +237,11 @@ func (c *Config) validate() error {
 	if c.Workers < 1 || c.Workers > 4096 {
 		return fmt.Errorf("workers is %d: it must be between 1 and 4096", c.Workers)
 	}
+	for _, p := range c.React.GCP {
+		if err := p.validate(); err != nil {
+			return err
+		}
+	}
 	return c.AWS.validate()
 }
 
@@ -284,4 +292,16 @@ type ActingAccount struct {
 	RoleARN    string   `yaml:"role_arn"`
 	ExternalID string   `yaml:"external_id"`
 	Via        []string `yaml:"via"`
+}
+
+// ActingProject says as whom projects of Google are acted in.
+type ActingProject struct {
+	// Projects are globs of ids; none is all.
+	Projects []string `yaml:"projects"`
+	// Credentials, Impersonate, QuotaProject and Anonymous are as in GCPConfig,
+	// whose endpoints and universe count here as well.
+	Credentials  string   `yaml:"credentials"`
+	Impersonate  []string `yaml:"impersonate"`
+	QuotaProject string   `yaml:"quota_project"`
+	Anonymous    bool     `yaml:"anonymous"`
 }

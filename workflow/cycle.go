@@ -311,7 +311,7 @@ func (x *round) applies() bool {
 
 // apply carries out the plans of the rules that are to be.
 func (x *round) apply(ctx context.Context) (err error) {
-	actor, err := OpenActor(ctx, x.Config, x.Version)
+	actor, err := OpenActor(x.Config, x.Version)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dewpoint-data/dewpoint/extract/action"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -48,7 +49,7 @@ type closure struct {
 	// kinds are those of what it acts on, of what the rule reads and finds
 	// absent, and of what can refer to what goes down.
 	kinds []string
-	// regions are those of what it acts on, none for all.
+	// regions are those of AWS of what it acts on, none for all.
 	regions []string
 	// names are the tables and views that are read besides.
 	names []string
@@ -59,9 +60,9 @@ var sqlWord = regexp.MustCompile(`[\pL_][\pL\pN_$]*`)
 func closureOf(cat *catalog.Catalogue, rule *react.Rule, p *react.Plan) closure {
 	seen, places := map[string]bool{}, map[string]bool{}
 	for _, t := range p.Ready() {
-		seen[t.Kind], places[t.Region] = true, true
+		seen[t.Kind], places[regionOf(t.Resource)] = true, true
 		for _, m := range t.Takes {
-			seen[m.Kind], places[m.Region] = true, true
+			seen[m.Kind], places[regionOf(m.Resource)] = true, true
 		}
 	}
 	// What is absent is so in all regions of an account, and what is unique in
@@ -95,7 +96,7 @@ func closureOf(cat *catalog.Catalogue, rule *react.Rule, p *react.Plan) closure 
 		out.kinds = append(out.kinds, k)
 	}
 	for r := range places {
-		if r != "global" && !everywhere {
+		if r != "" && !everywhere {
 			out.regions = append(out.regions, r)
 		}
 	}
@@ -113,6 +114,15 @@ func closureOf(cat *catalog.Catalogue, rule *react.Rule, p *react.Plan) closure 
 	slices.Sort(out.kinds)
 	slices.Sort(out.regions)
 	return out
+}
+
+// regionOf is the region that a resource is read in, empty where regions are
+// not chosen: for what is global, and in other clouds than AWS.
+func regionOf(r action.Resource) string {
+	if r.Cloud != "aws" || r.Region == "global" {
+		return ""
+	}
+	return r.Region
 }
 
 // plannerReads are the views that every plan reads: whose accounts there are,

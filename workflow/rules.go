@@ -10,6 +10,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/extract/acting"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres"
@@ -91,7 +92,7 @@ func NewPlanner(c *Config, e *react.Estate, cat *catalog.Catalogue, store react.
 		}
 	}
 	return &react.Planner{
-		Estate: e, Kinds: kinds, Calls: acting.Declared{Catalogue: cat}, Settings: settings, Protection: p, Store: store,
+		Estate: e, Kinds: kinds, Calls: acting.Declared{Catalogue: cat, Vendors: clouds.Vendors()}, Settings: settings, Protection: p, Store: store,
 		Fresh: time.Duration(c.React.Fresh), PerDay: c.React.MaxPerDay, Version: version,
 	}, nil
 }

@@ -35,8 +35,8 @@ that, and only what both say is done. Each resource is read by its id right
 before it is acted on. What refers to another goes first. The ledger says what
 was done; a plan whose application was interrupted is applied again to go on.
 
-It acts with the credentials of react.aws and no others; without any it does
-nothing. Plans for other clouds than AWS cannot be applied yet.
+It acts with the credentials of react.aws and react.gcp and no others; without
+any it does nothing. Plans for Kubernetes cannot be applied yet.
 
 Exit codes: 0 all was done, 3 something was left and is said, 1 failed.`,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -65,7 +65,7 @@ func (a *app) apply(f *applyFlags, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	actor, err := workflow.OpenActor(ctx, c, buildVersion())
+	actor, err := workflow.OpenActor(c, buildVersion())
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
+	"github.com/dewpoint-data/dewpoint/extract/gcp/gcpfake"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
 )
 
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand},
 		Setup: offline, Condition: condition,
 	})
 }
@@ -39,6 +40,7 @@ func offline(e *testscript.Env) error {
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("NO_COLOR", "1")
 	e.Values[serverKey{}] = new(*awsfake.Server)
+	e.Values[googleKey{}] = new(*gcpfake.Server)
 	e.Values[postgresKey{}] = new(*postgrestest.Server)
 	return nil
 }

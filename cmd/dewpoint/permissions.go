@@ -74,15 +74,20 @@ resource, delete it and set or remove its tags. It belongs to a role of its own.
 }
 
 func (a *app) gcpPermissions() *cobra.Command {
-	var project bool
+	var project, write bool
 	var kinds selector
 	gcp := &cobra.Command{
 		Use:   "gcp",
 		Short: "Print the custom role that reading Google Cloud needs",
 		Long: `Prints the definition of a custom role with the permissions of the calls that
 the selected kinds are read by, and of finding the projects, and nothing else.
-A role of a project has none of those that organisations and folders are for.`,
+A role of a project has none of those that organisations and folders are for.
+
+--write prints the role of what applies plans instead: the calls that read one
+resource, delete it and set its labels, and ask how far that is. It belongs to a
+service account of its own.`,
 		Example: `  $ dewpoint permissions gcp > role.yaml
+  $ dewpoint permissions gcp --write --only gcp_compute_disk
   $ dewpoint permissions gcp --project --only gcp_compute_instance`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -90,11 +95,16 @@ A role of a project has none of those that organisations and folders are for.`,
 			if err != nil {
 				return err
 			}
-			_, err = a.out.Out.Write(gcpcatalog.ReadRole(entries, project))
+			role := gcpcatalog.ReadRole
+			if write {
+				role = gcpcatalog.WriteRole
+			}
+			_, err = a.out.Out.Write(role(entries, project))
 			return err
 		},
 	}
 	kinds.flags(a, gcp)
+	gcp.Flags().BoolVar(&write, "write", false, "for applying plans instead of for reading")
 	gcp.Flags().BoolVar(&project, "project", false, "a role of one project")
 	return gcp
 }

@@ -29,7 +29,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Does one after the other what a scheduled run needs: a sync; the models, in every
 sink that takes them; the metrics, which go to the table metrics; and a plan of
 the rules in force. A plan is carried out only if its rule says apply: true in
-react.rules, with the credentials of react.aws; all others are only said.
+react.rules, with the credentials of react.aws and react.gcp; all others are
+only said.
 
 A sync that could not read everything is followed by the rest. Rules that reason
 from what was not read leave it alone and say so. A stage that fails leaves the

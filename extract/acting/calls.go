@@ -11,11 +11,16 @@ import (
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/extract/action"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 )
 
 // Declared says what acting takes, by a catalogue. It implements action.Calls.
-type Declared struct{ Catalogue *catalog.Catalogue }
+type Declared struct {
+	Catalogue *catalog.Catalogue
+	// Vendors describe the clouds.
+	Vendors []catalog.Vendor
+}
 
 var _ action.Calls = Declared{}
 
@@ -95,10 +100,20 @@ func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %w", x.Op, r.ID, err)
 			}
+			if v := r.Version; v != "" && in["etag"] == nil && c.takesEtag(r.Cloud, call) {
+				in["etag"] = v
+			}
 			out = append(out, action.Call{Service: call.Service, Op: call.Op, Input: in})
 		}
 	}
 	return out, nil
+}
+
+// takesEtag says whether a call is refused if the resource is no longer in the
+// state that an etag stands for.
+func (c Declared) takesEtag(cloud string, a *catalog.Action) bool {
+	_, op, err := c.lookup(cloud, a.Service, a.Op)
+	return err == nil && op.Input.Member("etag") != nil
 }
 
 // each are the columns for each of the calls that an action is: one, or one
@@ -120,12 +135,42 @@ func each(x *catalog.Action, columns map[string]string) []map[string]string {
 	return []map[string]string{columns}
 }
 
+func (c Declared) lookup(cloud, service, op string) (*api.Service, *api.Operation, error) {
+	v, ok := c.vendor(cloud)
+	if !ok {
+		return nil, nil, fmt.Errorf("%s: nothing acts in that cloud: %w", cloud, action.ErrCannot)
+	}
+	svc, err := v.Lookup(service)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o := svc.Operations[op]; o != nil {
+		return svc, o, nil
+	}
+	return nil, nil, fmt.Errorf("service %s has no operation %s", service, op)
+}
+
+func (c Declared) vendor(cloud string) (catalog.Vendor, bool) {
+	i := slices.IndexFunc(c.Vendors, func(v catalog.Vendor) bool { return v.Cloud == cloud })
+	if i < 0 {
+		return catalog.Vendor{}, false
+	}
+	return c.Vendors[i], true
+}
+
 func empty(text string) bool { return text == "" || text == "[]" || text == "{}" }
 
 // vars are the values of templates.
 func vars(r action.Resource, a action.Args) catalog.Vars {
 	v := catalog.Vars{
 		Account: r.Account, Region: r.Region, Partition: "aws", ID: r.ID, Name: r.Name, URN: r.URN, Columns: r.Columns, Tags: a.Tags, Keys: a.Keys,
+	}
+	if r.Tags != nil {
+		v.AllTags = maps.Clone(r.Tags)
+		maps.Copy(v.AllTags, a.Tags)
+		for _, k := range a.Keys {
+			delete(v.AllTags, k)
+		}
 	}
 	if parts := strings.SplitN(r.URN, ":", 3); len(parts) == 3 && parts[0] == "arn" {
 		v.Partition = parts[1]

@@ -2,9 +2,11 @@ package acting
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,32 +25,41 @@ import (
 // Cloud acts by a catalogue. It implements action.Cloud.
 type Cloud struct {
 	Declared
-	// Vendors describe the clouds.
-	Vendors []catalog.Vendor
+	// Names, if any, says what id a project's number is of.
+	Names func(number string) (string, bool)
 	// Place is where calls on an account's region are made, with credentials
 	// that may write. It is safe for concurrent use.
 	Place func(ctx context.Context, cloud, account, region string) (reading.Place, error)
 
-	gets sync.Map // kind -> func() (*get, error)
+	gets sync.Map // *catalog.Action -> func() (*get, error)
 }
 
-var _ action.Cloud = (*Cloud)(nil)
+var (
+	_ action.Cloud  = (*Cloud)(nil)
+	_ action.Waiter = (*Cloud)(nil)
+)
 
-// get is what reading one resource takes.
-type get struct {
-	entry *catalog.Entry
-	plan  *normalize.Plan
-	tags  bool // the answer holds them
+// Operator is a reading.Caller of a cloud some of whose calls go on after
+// their answer.
+type Operator interface {
+	// Operation names what an answer says is under way, empty for nothing.
+	Operation(c reading.Call, body []byte) string
+	// Ended says whether an operation has ended. An error that is the cloud's
+	// is a reading.Failure: that of asking, or what the operation came to.
+	Ended(ctx context.Context, svc *api.Service, operation string) (bool, error)
 }
 
 // Do implements action.Cloud.
 func (c *Cloud) Do(ctx context.Context, r action.Resource, call action.Call) (string, error) {
-	a, err := c.send(ctx, r, call.Service, call.Op, call.Input, nil)
+	a, made, p, err := c.send(ctx, r, call.Service, call.Op, call.Input, nil)
 	if err != nil {
 		return "", err
 	}
 	defer a.Release()
-	for _, name := range []string{"X-Amzn-Requestid", "X-Amz-Request-Id", "X-Goog-Request-Id", "Audit-Id"} {
+	if o, ok := p.Caller.(Operator); ok {
+		return o.Operation(made, a.Body), nil
+	}
+	for _, name := range []string{"X-Amzn-Requestid", "X-Amz-Request-Id", "Audit-Id"} {
 		if id := a.Header.Get(name); id != "" {
 			return id, nil
 		}
@@ -56,54 +67,68 @@ func (c *Cloud) Do(ctx context.Context, r action.Resource, call action.Call) (st
 	return "", nil
 }
 
-func (c *Cloud) send(ctx context.Context, r action.Resource, service, op string, in map[string]any, header map[string]string) (*reading.Answer, error) {
-	svc, o, err := c.lookup(r.Cloud, service, op)
+// Waits implements action.Waiter.
+func (c *Cloud) Waits(r action.Resource) bool { return r.Cloud == "gcp" }
+
+// Ended implements action.Waiter.
+func (c *Cloud) Ended(ctx context.Context, r action.Resource, call action.Call, requestID string) (bool, error) {
+	if requestID == "" {
+		return true, nil
+	}
+	svc, _, err := c.lookup(r.Cloud, call.Service, call.Op)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	p, err := c.Place(ctx, r.Cloud, r.Account, r.Region)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	h := http.Header{}
-	for k, v := range header {
-		h.Set(k, v)
+	o, ok := p.Caller.(Operator)
+	if !ok {
+		return true, nil
 	}
-	a, err := p.Caller.Do(ctx, reading.Call{Service: svc, Op: o, Input: in, Header: h})
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, classify(err)
+	done, err := o.Ended(ctx, svc, requestID)
+	if err != nil && ctx.Err() == nil {
+		err = classify(r, err)
 	}
-	return a, nil
+	return done, err
 }
 
-func (c *Cloud) lookup(cloud, service, op string) (*api.Service, *api.Operation, error) {
-	for _, v := range c.Vendors {
-		if v.Cloud != cloud {
-			continue
-		}
-		svc, err := v.Lookup(service)
-		if err != nil {
-			return nil, nil, err
-		}
-		if o := svc.Operations[op]; o != nil {
-			return svc, o, nil
-		}
-		return nil, nil, fmt.Errorf("service %s has no operation %s", service, op)
+func (c *Cloud) send(ctx context.Context, r action.Resource, service, op string, in map[string]any, header map[string]string) (*reading.Answer, reading.Call, reading.Place, error) {
+	svc, o, err := c.lookup(r.Cloud, service, op)
+	if err != nil {
+		return nil, reading.Call{}, reading.Place{}, err
 	}
-	return nil, nil, fmt.Errorf("%s: nothing acts in that cloud: %w", cloud, action.ErrCannot)
+	p, err := c.Place(ctx, r.Cloud, r.Account, r.Region)
+	if err != nil {
+		return nil, reading.Call{}, reading.Place{}, err
+	}
+	call := reading.Call{Service: svc, Op: o, Input: in, Header: http.Header{}}
+	for k, v := range header {
+		call.Header.Set(k, v)
+	}
+	a, err := p.Caller.Do(ctx, call)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, call, p, context.Cause(ctx)
+		}
+		return nil, call, p, classify(r, err)
+	}
+	return a, call, p, nil
 }
 
 // classify says what an error of a call means for what is to be done.
-func classify(err error) error {
+func classify(r action.Resource, err error) error {
 	var f reading.Failure
 	if !errors.As(err, &f) {
 		return err
 	}
 	e := &action.Error{Err: err}
 	e.Code, e.RequestID = f.Fault()
+	if r.Cloud == "gcp" {
+		classifyGoogle(r, f, e)
+		return e
+	}
 	var missing interface{ NotFound(codes ...string) bool }
 	e.Gone = errors.As(err, &missing) && missing.NotFound() || strings.HasSuffix(e.Code, ".NotFound") || strings.HasSuffix(e.Code, "NotFoundException") ||
 		strings.HasPrefix(e.Code, "NoSuch") || strings.HasSuffix(e.Code, "NotFound") || strings.HasSuffix(e.Code, "NotFoundFault")
@@ -123,19 +148,20 @@ func classify(err error) error {
 
 // Read implements action.Cloud.
 func (c *Cloud) Read(ctx context.Context, r action.Resource) (*action.Current, error) {
-	g, err := c.get(r.Kind)
+	e, ok := c.Catalogue.Entry(r.Kind)
+	if !ok || e.Get == nil {
+		return nil, fmt.Errorf("read %s: %w", r.Kind, action.ErrCannot)
+	}
+	call, in, err := e.Get.Resolve(vars(r, action.Args{}))
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", e.Get.Op, r.ID, err)
+	}
+	f, _ := c.gets.LoadOrStore(call, sync.OnceValues(func() (*get, error) { return c.compile(e, call) }))
+	g, err := f.(func() (*get, error))()
 	if err != nil {
 		return nil, err
 	}
-	call, in, err := g.entry.Get.Resolve(vars(r, action.Args{}))
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", g.entry.Get.Op, r.ID, err)
-	}
-	if call != g.entry.Get {
-		// Its answer has another form, which nothing was compiled for.
-		return nil, fmt.Errorf("read %s by %s: %w", r.Kind, call.Op, action.ErrCannot)
-	}
-	a, err := c.send(ctx, r, call.Service, call.Op, in, call.Headers)
+	a, _, _, err := c.send(ctx, r, call.Service, call.Op, in, call.Headers)
 	if err != nil {
 		var e *action.Error
 		if errors.As(err, &e) && e.Gone {
@@ -147,29 +173,22 @@ func (c *Cloud) Read(ctx context.Context, r action.Resource) (*action.Current, e
 	return g.current(r, a)
 }
 
-func (c *Cloud) get(kind string) (*get, error) {
-	f, _ := c.gets.LoadOrStore(kind, sync.OnceValues(func() (*get, error) { return c.compile(kind) }))
-	return f.(func() (*get, error))()
+// get is what reading one resource by a call takes.
+type get struct {
+	plan *normalize.Plan
+	tags bool // the answer holds them
+	etag bool // and an etag
 }
 
-// compile makes of a kind's specification that of the answer to its get. What
+// compile makes of a kind's specification that of the answer to a get. What
 // such an answer cannot hold is left out.
-func (c *Cloud) compile(kind string) (*get, error) {
-	e, ok := c.Catalogue.Entry(kind)
-	if !ok || e.Get == nil {
-		return nil, fmt.Errorf("read %s: %w", kind, action.ErrCannot)
-	}
-	svc, op, err := c.lookup(e.Kind.Cloud, e.Get.Service, e.Get.Op)
+func (c *Cloud) compile(e *catalog.Entry, call *catalog.Action) (*get, error) {
+	svc, op, err := c.lookup(e.Kind.Cloud, call.Service, call.Op)
 	if err != nil {
 		return nil, err
 	}
-	var v catalog.Vendor
-	for _, x := range c.Vendors {
-		if x.Cloud == e.Kind.Cloud {
-			v = x
-		}
-	}
-	src := normalize.Source{Call: e.Get.Op, Format: normalize.JSON, Shape: v.Normalize(svc, op), Items: e.Get.Items}
+	v, _ := c.vendor(e.Kind.Cloud)
+	src := normalize.Source{Call: call.Op, Format: normalize.JSON, Shape: v.Normalize(svc, op), Items: call.Items}
 	if v.Format != nil {
 		src.Format = v.Format(svc)
 	}
@@ -178,18 +197,31 @@ func (c *Cloud) compile(kind string) (*get, error) {
 	}
 	bare := *e.Kind
 	bare.Columns, bare.Edges, bare.Base = nil, nil, nil
-	spec := normalize.Spec{Kind: &bare, Sources: []normalize.Source{src}, ID: e.Spec.ID}
-	g := &get{entry: e}
-	if t := e.Spec.Tags; t != nil && t.Source == 0 {
-		spec.Tags = t
+	spec := normalize.Spec{Kind: &bare, Sources: []normalize.Source{src}, ID: e.Spec.ID, Names: c.Names}
+	// What the same call answers as a detail of the list is there as well.
+	source := 0
+	for _, d := range e.Details {
+		if d.Service == call.Service && d.Op == call.Op {
+			source = d.Source
+		}
 	}
-	if t := e.Spec.CreatedAt; t != nil && t.Source == 0 {
-		spec.CreatedAt = t
+	from := func(at int) bool { return at == 0 || at == source }
+	if t := e.Spec.Tags; t != nil && from(t.Source) {
+		own := *t
+		own.Source = 0
+		spec.Tags = &own
 	}
+	if t := e.Spec.CreatedAt; t != nil && from(t.Source) {
+		own := *t
+		own.Source = 0
+		spec.CreatedAt = &own
+	}
+	needed := c.Columns(e.Kind.Name)
 	for _, f := range e.Spec.Fields {
-		if f.Source == 0 && statusColumn(e.Kind.Columns[f.Column].Name) && e.Kind.Columns[f.Column].Type == schema.Text {
-			bare.Columns = append(bare.Columns, e.Kind.Columns[f.Column])
-			f.Column = len(bare.Columns) - 1
+		col := e.Kind.Columns[f.Column]
+		if from(f.Source) && col.Type == schema.Text && (statusColumn(col.Name) || slices.Contains(needed, col.Name)) {
+			bare.Columns = append(bare.Columns, col)
+			f.Column, f.Source = len(bare.Columns)-1, 0
 			spec.Fields = append(spec.Fields, f)
 		}
 	}
@@ -199,6 +231,7 @@ func (c *Cloud) compile(kind string) (*get, error) {
 		func() { spec.Tags = nil },
 		func() { spec.CreatedAt = nil },
 	}
+	g := &get{etag: src.Format == normalize.JSON && len(call.Items) == 0 && op.Output.Member("etag") != nil}
 	for _, without := range attempts {
 		without()
 		if g.plan, err = normalize.Compile(spec); err == nil {
@@ -206,7 +239,7 @@ func (c *Cloud) compile(kind string) (*get, error) {
 			return g, nil
 		}
 	}
-	return nil, fmt.Errorf("read %s: %w", kind, err)
+	return nil, fmt.Errorf("read %s: %w", e.Kind.Name, err)
 }
 
 // statusColumn says whether a column is named as those are that hold a status.
@@ -230,29 +263,68 @@ func (g *get) current(r action.Resource, a *reading.Answer) (*action.Current, er
 		return nil, action.ErrGone
 	}
 	defer batch.Release()
+	if batch.Rows.NumRows() == 0 {
+		// There is something, of which it is not known what.
+		return nil, fmt.Errorf("read %s %s: the answer has no id", r.Kind, r.ID)
+	}
 	ids := batch.Rows.Column(schema.ColVendorID).(*array.String)
 	for i := range int(batch.Rows.NumRows()) {
-		if ids.Value(i) != r.ID {
-			continue
+		if ids.Value(i) == r.ID {
+			return g.row(r, a, batch, i), nil
 		}
-		cur := &action.Current{}
-		if created := batch.Rows.Column(schema.ColCreatedAt).(*array.Timestamp); created.IsValid(i) {
-			cur.CreatedAt = created.Value(i).ToTime(arrow.Microsecond).UTC()
-		}
-		if tags := batch.Rows.Column(schema.ColTags).(*array.Map); g.tags && tags.IsValid(i) {
-			cur.Tags = map[string]string{}
-			from, to := tags.ValueOffsets(i)
-			keys, values := tags.Keys().(*array.String), tags.Items().(*array.String)
-			for j := from; j < to; j++ {
-				cur.Tags[keys.Value(int(j))] = values.Value(int(j))
-			}
-		}
-		for j := schema.NumBatchUnified; j < int(batch.Rows.NumCols()); j++ {
-			if text, ok := batch.Rows.Column(j).(*array.String); ok && text.IsValid(i) && cur.Status == "" {
-				cur.Status = strings.ToLower(text.Value(i))
-			}
-		}
-		return cur, nil
 	}
 	return nil, action.ErrGone
+}
+
+// row is one of the rows of the answer to a get.
+func (g *get) row(r action.Resource, a *reading.Answer, batch *schema.Batch, i int) *action.Current {
+	cur := &action.Current{Columns: map[string]string{}}
+	if created := batch.Rows.Column(schema.ColCreatedAt).(*array.Timestamp); created.IsValid(i) {
+		cur.CreatedAt = created.Value(i).ToTime(arrow.Microsecond).UTC()
+	}
+	if tags := batch.Rows.Column(schema.ColTags).(*array.Map); g.tags && tags.IsValid(i) {
+		cur.Tags = map[string]string{}
+		from, to := tags.ValueOffsets(i)
+		keys, values := tags.Keys().(*array.String), tags.Items().(*array.String)
+		for j := from; j < to; j++ {
+			cur.Tags[keys.Value(int(j))] = values.Value(int(j))
+		}
+	}
+	for j := schema.NumBatchUnified; j < int(batch.Rows.NumCols()); j++ {
+		text, ok := batch.Rows.Column(j).(*array.String)
+		if !ok || !text.IsValid(i) {
+			continue
+		}
+		name := batch.Kind.Columns[j-schema.NumBatchUnified].Name
+		cur.Columns[name] = text.Value(i)
+		if statusColumn(name) && cur.Status == "" {
+			cur.Status = status(r, text.Value(i))
+		}
+	}
+	if g.etag {
+		var body struct{ Etag string }
+		if json.Unmarshal(a.Body, &body) == nil {
+			cur.Version = body.Etag
+		}
+	}
+	return cur
+}
+
+// status is a vendor's in lower case, by the names of AWS where others say the
+// same otherwise: TERMINATED is a machine of Google that is stopped.
+func status(r action.Resource, text string) string {
+	text = strings.ToLower(text)
+	if r.Cloud == "gcp" {
+		switch text {
+		case "terminated":
+			return "stopped"
+		case "delete_requested":
+			return "deleted"
+		case "stopping":
+			if r.Kind != "gcp_compute_instance" {
+				return "deleting"
+			}
+		}
+	}
+	return text
 }

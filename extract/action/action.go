@@ -6,6 +6,7 @@ package action
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 )
 
@@ -35,6 +36,25 @@ type Resource struct {
 	Tags map[string]string `json:"tags,omitempty"`
 	// CreatedAt is zero where the API does not say it.
 	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Version is the state that calls are to be for, as the API says it (an
+	// etag, a resourceVersion): known only right after a Read, else empty.
+	Version string `json:"version,omitempty"`
+}
+
+// As is the resource as it is now: what its calls are made of anew.
+func (r Resource) As(c *Current) Resource {
+	if c.Tags != nil {
+		r.Tags = c.Tags
+	}
+	if len(c.Columns) > 0 {
+		r.Columns = maps.Clone(r.Columns)
+		if r.Columns == nil {
+			r.Columns = map[string]string{}
+		}
+		maps.Copy(r.Columns, c.Columns)
+	}
+	r.Version = c.Version
+	return r
 }
 
 // Call is one call, exactly as it is made.
@@ -75,6 +95,15 @@ type Cloud interface {
 	Do(ctx context.Context, r Resource, c Call) (requestID string, err error)
 }
 
+// Waiter is a Cloud some of whose calls go on after their answer.
+type Waiter interface {
+	// Waits says whether calls on a resource may go on so.
+	Waits(r Resource) bool
+	// Ended says whether what a call began has ended, by the id that Do
+	// returned. What it came to is an *Error if it failed.
+	Ended(ctx context.Context, r Resource, c Call, requestID string) (bool, error)
+}
+
 // Current is a resource as it is.
 type Current struct {
 	CreatedAt time.Time
@@ -83,6 +112,10 @@ type Current struct {
 	// Status is the vendor's, in lower case: terminated, deleting. Empty where
 	// there is none.
 	Status string
+	// Columns are those of Calls.Columns that the answer holds, as text, and
+	// Version the state that it shows, where the API takes one with a call.
+	Columns map[string]string
+	Version string
 }
 
 // The errors of asking.

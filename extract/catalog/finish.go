@@ -151,6 +151,11 @@ func (k *kindCompiler) action(c Call, at ...any) *Action {
 	})
 	k.required(op, c.Input, path("call")...)
 	a.Actions = k.permissions(f, svc, op, path("call")...)
+	if k.vendor.Awaits != nil {
+		if asks := k.vendor.Awaits(svc, op); asks != nil {
+			a.Actions = append(slices.Clone(a.Actions), k.permissions(f, svc, asks, path("call")...)...)
+		}
+	}
 	if c.Else != nil {
 		a.Else = k.action(*c.Else, path("else")...)
 	}

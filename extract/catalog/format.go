@@ -177,6 +177,8 @@ type Kind struct {
 	// tags. Their templates know {id}, {name}, {urn}, {account}, {region},
 	// {column.x}, {tags} (what is to be set), {keys} (what is to be removed),
 	// {all_tags} (what is to be there afterwards, for calls that replace all).
+	// {keys} for a map is each key with null. Where a call takes an etag, that of
+	// the reading right before it is sent.
 	Get    *Call   `yaml:"get,omitempty"`
 	Delete *Delete `yaml:"delete,omitempty"`
 	Tag    *Call   `yaml:"tag,omitempty"`

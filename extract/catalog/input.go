@@ -170,12 +170,23 @@ func (p inputPart) get(v *Vars) (string, error) {
 	return s, nil
 }
 
-// inputKeys is {keys}: texts, or structures with one member for the key.
-type inputKeys struct{ member string }
+// inputKeys is {keys}: texts, structures with one member for the key, or a map
+// in which each key is null, as RFC 7396 removes it.
+type inputKeys struct {
+	member string
+	null   bool
+}
 
 func (k inputKeys) value(v *Vars) (any, error) {
 	if len(v.Keys) == 0 {
 		return nil, fmt.Errorf("{keys} has no value")
+	}
+	if k.null {
+		out := make(map[string]any, len(v.Keys))
+		for _, s := range v.Keys {
+			out[s] = nil
+		}
+		return out, nil
 	}
 	out := make([]any, len(v.Keys))
 	for i, s := range v.Keys {

@@ -191,16 +191,19 @@ func (c inputCompiler) keys(s *api.Shape, path ...any) inputValue {
 		c.fail(err, path...)
 		return nil
 	}
+	if s.Type == "map" {
+		return inputKeys{null: true}
+	}
 	if s.Type == "list" {
 		switch {
 		case s.Elem.Type == "string":
 			return inputKeys{}
 		case s.Elem.Type == "structure":
 			if k, _ := keyValue(s.Elem); k != "" {
-				return inputKeys{k}
+				return inputKeys{member: k}
 			}
 			if len(s.Elem.Members) == 1 {
-				return inputKeys{s.Elem.Members[0].Name}
+				return inputKeys{member: s.Elem.Members[0].Name}
 			}
 		}
 	}

@@ -54,6 +54,10 @@ type Vendor struct {
 	// says as iam:, said what it says of the operation in actions:, nil where
 	// it says nothing. nil Permissions takes what is said.
 	Permissions func(svc *api.Service, op *api.Operation, prefix string, said []string) ([]string, error)
+	// Awaits, if any, is the operation that asks how far a call on one resource
+	// is that goes on after its answer; nil for a call that is done with it. It
+	// needs permissions as well.
+	Awaits func(*api.Service, *api.Operation) *api.Operation
 	// SayUnpaged wants a reason in page: {none: why} for every list that the
 	// description knows no paging of.
 	SayUnpaged bool

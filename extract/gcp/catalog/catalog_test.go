@@ -199,7 +199,7 @@ func TestPermissions(t *testing.T) {
 		}
 	}
 	disk, _ := c.Entry("gcp_compute_disk")
-	want := []string{"compute.disks.delete", "compute.disks.get", "compute.disks.setLabels"}
+	want := []string{"compute.disks.delete", "compute.disks.get", "compute.disks.setLabels", "compute.regionOperations.get", "compute.zoneOperations.get"}
 	if got := disk.Writes(); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

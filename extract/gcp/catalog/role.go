@@ -26,22 +26,27 @@ func ReadRole(entries []*catalog.Entry, project bool) []byte {
 	for _, e := range entries {
 		permissions = append(permissions, e.Reads()...)
 	}
-	if project {
-		permissions = slices.DeleteFunc(permissions, func(p string) bool {
-			return strings.HasPrefix(p, "resourcemanager.folders.") || strings.HasPrefix(p, "resourcemanager.organizations.") || strings.HasPrefix(p, "billing.accounts.")
-		})
-	}
-	return role("dewpoint read", "What dewpoint reads resources by.", permissions)
+	return role("dewpoint read", "What dewpoint reads resources by.", only(permissions, project))
 }
 
-// WriteRole is the definition of a custom role that deleting and labelling
-// takes.
-func WriteRole(entries []*catalog.Entry) []byte {
-	var permissions []string
+// only are the permissions that a role of a project can have, or all.
+func only(permissions []string, project bool) []string {
+	if !project {
+		return permissions
+	}
+	return slices.DeleteFunc(permissions, func(p string) bool {
+		return strings.HasPrefix(p, "resourcemanager.folders.") || strings.HasPrefix(p, "resourcemanager.organizations.") || strings.HasPrefix(p, "billing.accounts.")
+	})
+}
+
+// WriteRole is the definition of a custom role that reading one resource,
+// deleting it and setting its labels takes, with asking how far that is.
+func WriteRole(entries []*catalog.Entry, project bool) []byte {
+	permissions := slices.Clone(discovery)
 	for _, e := range entries {
 		permissions = append(permissions, e.Writes()...)
 	}
-	return role("dewpoint write", "What dewpoint deletes and labels resources by.", permissions)
+	return role("dewpoint write", "What dewpoint deletes and labels resources by.", only(permissions, project))
 }
 
 func role(title, description string, permissions []string) []byte {

@@ -33,15 +33,18 @@ includedPermissions:
 - compute.zones.list
 - resourcemanager.projects.get
 `},
-		{"write", string(WriteRole(entries)), `title: dewpoint write
+		{"write", string(WriteRole(entries, false)), `title: dewpoint write
 description: What dewpoint deletes and labels resources by.
 stage: GA
 includedPermissions:
 - compute.disks.delete
 - compute.disks.get
 - compute.disks.setLabels
+- compute.regionOperations.get
+- compute.zoneOperations.get
 - compute.zones.get
 - resourcemanager.folders.get
+- resourcemanager.projects.get
 `},
 	} {
 		if x.got != x.want {

@@ -28,6 +28,7 @@ func Vendor() catalog.Vendor {
 		// A project is listed at once: a location is a parent, or "-" for all.
 		Scopes:      []string{"account"},
 		Permissions: permissions,
+		Awaits:      awaits,
 		SayUnpaged:  true,
 		Locations:   "projects.locations.list",
 		Partiality:  &catalog.Partiality{Members: partial, Harmless: []string{"NO_RESULTS_ON_PAGE"}},
@@ -64,4 +65,33 @@ func permissions(svc *api.Service, op *api.Operation, prefix string, said []stri
 	}
 	verb := parts[len(parts)-1]
 	return []string{strings.Join([]string{cmp.Or(prefix, name), parts[len(parts)-2], cmp.Or(verbs[verb], verb)}, ".")}, nil
+}
+
+// operations are the services whose operations have a permission of their own
+// by the rule: alloydb.operations.get. Of the others they need none, or the one
+// that is not known.
+var operations = map[string]string{
+	"alloydb.v1": "projects.locations", "certificatemanager.v1": "projects.locations", "cloudfunctions.v2": "projects.locations",
+	"composer.v1": "projects.locations", "container.v1": "projects.locations", "dataproc.v1": "projects.regions",
+	"eventarc.v1": "projects.locations", "file.v1": "projects.locations", "firestore.v1": "projects.databases",
+	"memcache.v1": "projects.locations", "networkconnectivity.v1": "projects.locations", "redis.v1": "projects.locations",
+	"run.v2": "projects.locations", "vpcaccess.v1": "projects.locations", "workflows.v1": "projects.locations",
+}
+
+// awaits is the call that asks for the operation that a call begins.
+func awaits(svc *api.Service, op *api.Operation) *api.Operation {
+	if op.Output == nil || !strings.HasSuffix(op.Output.Name, "Operation") || op.Method == "GET" {
+		return nil
+	}
+	switch {
+	case svc.Name == "sqladmin.v1":
+		return svc.Operations["operations.get"]
+	case svc.Name != "compute.v1":
+		return svc.Operations[operations[svc.Name]+".operations.get"]
+	case strings.Contains(op.URI, "/zones/"):
+		return svc.Operations["zoneOperations.get"]
+	case strings.Contains(op.URI, "/regions/"):
+		return svc.Operations["regionOperations.get"]
+	}
+	return svc.Operations["globalOperations.get"]
 }

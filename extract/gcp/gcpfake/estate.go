@@ -17,6 +17,13 @@ func (s *Server) Put(service, path string, documents ...map[string]any) {
 	s.collections[service+" "+path] = append(s.collections[service+" "+path], documents...)
 }
 
+// Documents are those in a collection, by its path as Put takes it.
+func (s *Server) Documents(service, path string) []map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.collections[service+" "+path])
+}
+
 // collection is what is in a collection: what was put there, or made.
 func (s *Server) collection(r *Request, l listing, path string) []map[string]any {
 	key := r.Service + " " + path
@@ -49,29 +56,21 @@ func (s *Server) Truth(op string) int {
 }
 
 // get answers what is no list: a document of a collection, or one made for
-// the path.
+// the path. What is not among the documents that were put there is not found.
 func (s *Server) get(r *Request) (map[string]any, *Refusal) {
-	parent, name := r.path, ""
-	if i := strings.LastIndexByte(parent, '/'); i >= 0 {
-		parent, name = parent[:i], parent[i+1:]
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if strings.HasSuffix(r.Operation, ".get") {
-		keys := []string{r.Service + " " + parent}
-		for _, p := range s.opts.Projects {
-			keys = append(keys, keys[0]+"?project="+p.ID)
-		}
-		for _, key := range keys {
-			for _, d := range s.collections[key] {
-				if named(d, name) {
-					return d, nil
-				}
-			}
-		}
+	parent := r.path
+	if i := strings.LastIndexByte(parent, '/'); i >= 0 {
+		parent = parent[:i]
 	}
-	if r.op.Method == http.MethodDelete {
-		return map[string]any{}, nil
+	if strings.HasSuffix(r.Operation, ".get") {
+		if at, ok := s.locate(r.Service, r.path); ok {
+			return s.collections[at.key][at.at], nil
+		}
+		if _, ok := s.collections[r.Service+" "+parent]; ok {
+			return nil, &Refusal{Status: http.StatusNotFound, Reason: "notFound", Message: "The resource '" + r.path + "' was not found"}
+		}
 	}
 	if r.op.Output == nil {
 		return map[string]any{}, nil

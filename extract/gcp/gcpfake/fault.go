@@ -33,6 +33,9 @@ const (
 	Cut
 	// RepeatToken gives the same page and token again and again.
 	RepeatToken
+	// FailLater lets an operation that a call began end with Refusal, and
+	// without effect.
+	FailLater
 	// ExtraToken gives a token on the last page, which none may take.
 	ExtraToken
 )

@@ -69,6 +69,9 @@ func (s *Server) output(r *Request, f *Fault) (map[string]any, *Refusal) {
 	}
 	l, ok := list(r.op)
 	if !ok {
+		if out, refusal, ok := s.write(r, f); ok {
+			return out, refusal
+		}
 		return s.get(r)
 	}
 	var all []placed

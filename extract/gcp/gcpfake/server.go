@@ -37,6 +37,9 @@ type Options struct {
 	// PageSize limits pages to so many items; 0 is what the request says, or
 	// all.
 	PageSize int
+	// Polls is how often an operation is asked for before it has ended. What it
+	// does it does then.
+	Polls int
 	// Token, if not empty, is the only one that calls may have.
 	Token string
 }
@@ -75,6 +78,7 @@ type Server struct {
 	mu          sync.Mutex
 	collections map[string][]map[string]any // by service and path
 	asked       map[string]map[string]bool  // operation -> collections
+	operations  map[string]*underway        // by the last part of their names
 	faults      []*Fault
 	log         []Request
 	broken      []string
@@ -91,6 +95,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		opts: o, collections: map[string][]map[string]any{}, asked: map[string]map[string]bool{}, routes: map[string][]route{},
+		operations: map[string]*underway{},
 	}
 	s.http = httptest.NewServer(s)
 	s.URL = s.http.URL + "/{service}"
