@@ -55,6 +55,8 @@ type Target struct {
 	After []string `json:"after,omitempty"`
 	// Blockers say why it is not acted on; nothing of it is then.
 	Blockers []string `json:"blockers,omitempty"`
+	// NotifiedAt is when somebody was told of it.
+	NotifiedAt time.Time `json:"notified_at,omitzero"`
 	// DueAt is when its grace ends, for one that waits.
 	DueAt time.Time `json:"due_at,omitzero"`
 }

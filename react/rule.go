@@ -63,6 +63,10 @@ type Rule struct {
 	Accounts []string `yaml:"accounts"`
 	Kinds    []string `yaml:"kinds"`
 
+	// NotifyBefore says that grace runs from when somebody was told, and that
+	// nothing is acted on before.
+	NotifyBefore bool `yaml:"notify_before" json:"-"`
+
 	// File is where the rule is from.
 	File string `yaml:"-"`
 }
@@ -259,6 +263,10 @@ type Change struct {
 	Kinds    []string          `yaml:"kinds"`
 	Unread   []string          `yaml:"unread"`
 	Policy   []TagLimit        `yaml:"policy"`
+	// Notify are channels that are told what the rule newly takes, and what was
+	// done; NotifyBefore is as in Rule.
+	Notify       []string `yaml:"notify"`
+	NotifyBefore bool     `yaml:"notify_before"`
 	// Apply has dewpoint run and dewpoint serve carry out what the rule plans.
 	Apply bool `yaml:"apply"`
 }
@@ -293,6 +301,10 @@ func (r *Rule) Changed(c Change) (*Rule, error) {
 	}
 	if len(c.Policy) > 0 {
 		out.Policy = c.Policy
+	}
+	out.NotifyBefore = out.NotifyBefore || c.NotifyBefore
+	if out.NotifyBefore && len(c.Notify) == 0 {
+		return nil, fmt.Errorf("rule %s: notify_before needs notify: name the channels to tell", r.Name)
 	}
 	if err := out.validate(); err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)

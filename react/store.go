@@ -37,6 +37,8 @@ type Mark struct {
 	// AbsentAt is the newest reading, when it first matched, of what the rule
 	// finds absent: all must have been read again since.
 	AbsentAt time.Time `json:"absent_at,omitzero"`
+	// NotifiedAt is when somebody was told.
+	NotifiedAt time.Time `json:"notified_at,omitzero"`
 	// FrozenAt is since when it cannot be told whether it matches: the grace
 	// stands still meanwhile.
 	FrozenAt time.Time `json:"frozen_at,omitzero"`
@@ -116,7 +118,11 @@ func (s *planning) remember(ctx context.Context, matched []string) error {
 			m = Mark{UID: uid, RuleHash: s.plan.RuleHash, Incarnation: f.incarnation(), FirstMatchedAt: s.now, FirstSync: s.plan.Sync, AbsentAt: s.absence(f).newest}
 		}
 		if !m.FrozenAt.IsZero() {
-			m.FirstMatchedAt = m.FirstMatchedAt.Add(s.now.Sub(m.FrozenAt))
+			frozen := s.now.Sub(m.FrozenAt)
+			m.FirstMatchedAt = m.FirstMatchedAt.Add(frozen)
+			if !m.NotifiedAt.IsZero() {
+				m.NotifiedAt = m.NotifiedAt.Add(frozen)
+			}
 			m.FrozenAt = time.Time{}
 		}
 		m.LastMatchedAt = s.now
@@ -149,4 +155,21 @@ func (s *planning) remember(ctx context.Context, matched []string) error {
 		}
 	}
 	return s.Store.SetMarks(ctx, s.rule.Name, put, remove)
+}
+
+// Notified enters that somebody was told at an instant of targets of a plan,
+// by _id.
+func Notified(ctx context.Context, store Store, p *Plan, at time.Time, uids []string) error {
+	marks, err := store.Marks(ctx, p.Rule)
+	if err != nil {
+		return err
+	}
+	var put []Mark
+	for _, uid := range uids {
+		if m, ok := marks[uid]; ok && m.RuleHash == p.RuleHash && m.NotifiedAt.IsZero() {
+			m.NotifiedAt = at.UTC().Truncate(time.Microsecond)
+			put = append(put, m)
+		}
+	}
+	return store.SetMarks(ctx, p.Rule, put, nil)
 }

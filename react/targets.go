@@ -86,7 +86,12 @@ func (s *planning) targets(ctx context.Context) ([]string, error) {
 	for _, uid := range matched {
 		m := s.marks[uid]
 		at := m.FirstMatchedAt.Add(time.Duration(s.rule.Grace))
+		if s.rule.NotifyBefore {
+			at = m.NotifiedAt.Add(time.Duration(s.rule.Grace))
+		}
 		switch {
+		case s.rule.NotifyBefore && m.NotifiedAt.IsZero():
+			s.wait(uid, s.now.Add(time.Duration(s.rule.Grace)), "nobody has been told yet")
 		case len(s.rule.Absent) > 0 && (m.FirstSync == s.plan.Sync || !s.absence(s.facts[uid]).oldest.After(m.AbsentAt)):
 			// One reading that lacks something does not show that it is gone.
 			s.wait(uid, at, "absent since this sync only: it must be in the next as well")
@@ -208,7 +213,7 @@ func (s *planning) expired(f *fact, row *match) bool {
 // target is what a plan says of a row.
 func (s *planning) target(uid string) Target {
 	f, row := s.facts[uid], s.rows[uid]
-	t := Target{Resource: f.Resource, Hash: f.hash, Incarnation: f.incarnation(), Reason: row.reason, Evidence: row.evidence}
+	t := Target{Resource: f.Resource, Hash: f.hash, Incarnation: f.incarnation(), Reason: row.reason, Evidence: row.evidence, NotifiedAt: s.marks[uid].NotifiedAt}
 	for _, k := range s.Settings.OwnerTags {
 		if t.Owner == "" {
 			t.Owner = f.Tags[k]

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/dewpoint-data/dewpoint/react"
+	"github.com/dewpoint-data/dewpoint/react/notify"
 )
 
 // Config is the content of dewpoint.yaml. Every key may be left out: without
@@ -36,6 +39,8 @@ type Config struct {
 	Catalogue []string `yaml:"catalogue"`
 	// React says what is made of the tables: metrics.
 	React ReactConfig `yaml:"react"`
+	// Notify are channels to people and programs, by name.
+	Notify map[string]*notify.Channel `yaml:"notify"`
 	// Workers is how many lists are read at once, over all accounts and
 	// regions; each holds one page in memory. Default 64.
 	Workers int `yaml:"workers"`
@@ -242,7 +247,37 @@ func (c *Config) validate() error {
 			return err
 		}
 	}
+	if err := c.validateNotify(); err != nil {
+		return err
+	}
 	return c.AWS.validate()
+}
+
+func (c *Config) validateNotify() error {
+	for _, name := range slices.Sorted(maps.Keys(c.Notify)) {
+		if c.Notify[name] == nil {
+			return fmt.Errorf("notify.%s is empty: give it a type", name)
+		}
+		if err := c.Notify[name].Validate(); err != nil {
+			return fmt.Errorf("notify.%s: %w", name, err)
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(c.React.Rules)) {
+		if err := c.channels(c.React.Rules[rule].Notify); err != nil {
+			return fmt.Errorf("react.rules.%s: %w", rule, err)
+		}
+	}
+	return nil
+}
+
+// channels says whether all channels of those names are there.
+func (c *Config) channels(names []string) error {
+	for _, n := range names {
+		if c.Notify[n] == nil {
+			return fmt.Errorf("there is no channel %q in notify", n)
+		}
+	}
+	return nil
 }
 
 // yamlError makes one line of a YAML error: line, column and what is wrong.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/react"
+	"github.com/dewpoint-data/dewpoint/react/notify"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/transform"
 )
@@ -26,6 +27,8 @@ type Cycle struct {
 	// Progress and SinkFailed are those of the sync.
 	Progress   *Progress
 	SinkFailed func(url string, err error)
+	// Sender sends notifications, nil as by default.
+	Sender *notify.Sender
 	// Told, if not nil, is called with each event, in order; the cycle goes on
 	// when it returns.
 	Told func(context.Context, *Event)
@@ -57,7 +60,7 @@ type Models struct {
 	Took  time.Duration
 }
 
-// Stage is a part of a cycle: collect, transform, metrics, plan, apply.
+// Stage is a part of a cycle: collect, transform, metrics, plan, notify, apply.
 type Stage struct {
 	Name string
 	Took time.Duration
@@ -102,7 +105,8 @@ func (c *Cycle) Run(ctx, stop context.Context) (*CycleReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &round{Cycle: c, report: &CycleReport{ID: id, StartedAt: time.Now().UTC()}}
+	own := *c
+	x := &round{Cycle: &own, report: &CycleReport{ID: id, StartedAt: time.Now().UTC()}}
 	if err := x.prepare(); err != nil {
 		return nil, err
 	}
@@ -134,6 +138,9 @@ func (x *round) prepare() (err error) {
 	}
 	if x.settings, err = ReactSettings(x.Config); err != nil {
 		return err
+	}
+	if x.Sender == nil {
+		x.Sender = &notify.Sender{}
 	}
 	x.inForce, err = RulesInForce(x.Config)
 	x.applying = map[string]bool{}
@@ -185,11 +192,15 @@ func (x *round) follow(ctx context.Context) {
 	}
 	_ = x.stage("plan", func() error { return x.plan(ctx) })
 	x.tell(ctx, Planned)
+	if x.notices() {
+		_ = x.stage("notify", func() error { return x.giveNotice(ctx) })
+	}
 	if !x.applies() || ctx.Err() != nil {
 		return
 	}
 	_ = x.stage("apply", func() error { return x.apply(ctx) })
 	x.tell(ctx, Applied)
+	_ = x.stage("notify", func() error { return x.sayDone(ctx) })
 }
 
 // stage does a part and notes how it went.

@@ -281,3 +281,29 @@ func TestRulesPage(t *testing.T) {
 		}
 	}
 }
+
+// TestExamplesOfConfiguration loads those of the pages about the workflow.
+func TestExamplesOfConfiguration(t *testing.T) {
+	for _, k := range []string{"TEAMS_URL", "PAGERDUTY_KEY", "ESTATE_PASSWORD"} {
+		t.Setenv(k, "x")
+	}
+	for _, name := range []string{"workflow.md", "notifications.md"} {
+		text, err := os.ReadFile(filepath.Join(docs, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for block := range blocks(string(text), "yaml") {
+			path := filepath.Join(t.TempDir(), "dewpoint.yaml")
+			if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := workflow.LoadConfig(path)
+			if err == nil {
+				_, _, err = workflow.LoadRules(c)
+			}
+			if err != nil {
+				t.Errorf("%s: %v\n%s", name, err, block)
+			}
+		}
+	}
+}

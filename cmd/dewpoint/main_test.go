@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand, "receiver": receiverCommand},
 		Setup: offline, Condition: condition,
 	})
 }
@@ -41,6 +41,7 @@ func offline(e *testscript.Env) error {
 	e.Setenv("NO_COLOR", "1")
 	e.Values[serverKey{}] = new(*awsfake.Server)
 	e.Values[googleKey{}] = new(*gcpfake.Server)
+	e.Values[receiverKey{}] = new(*receiver)
 	e.Values[postgresKey{}] = new(*postgrestest.Server)
 	return nil
 }

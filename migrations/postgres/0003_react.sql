@@ -3,7 +3,7 @@
 -- +goose Up
 CREATE TABLE marks (rule text COLLATE "C", _id uuid, doc jsonb, PRIMARY KEY (rule, _id));
 COMMENT ON TABLE marks IS 'Since when resources match a rule: its grace runs from there.';
-COMMENT ON COLUMN marks.doc IS 'rule_hash, incarnation, first_matched_at, first_sync_id, last_matched_at, frozen_at.';
+COMMENT ON COLUMN marks.doc IS 'rule_hash, incarnation, first_matched_at, first_sync_id, last_matched_at, notified_at, frozen_at.';
 
 CREATE TABLE actions (action_id uuid PRIMARY KEY, plan_id uuid, began_at timestamptz, at timestamptz, state text COLLATE "C", doc jsonb);
 CREATE INDEX ON actions (plan_id);
