@@ -247,7 +247,10 @@ func TestImpactAndPath(t *testing.T) {
 			t.Fatal(err)
 		}
 		db := reader(t, url)
-		trees = append(trees, tree(t, db, m, "sandbox-eu-central-1"))
+		trees = append(trees, tree(t, db, m, "sandbox-eu-central-1", 100))
+		if cut := tree(t, db, m, "sandbox-eu-central-1", 3); !strings.Contains(cut, "   31 block its deletion\n    7 go with it\n") || !strings.Contains(cut, "The nearest 3 are shown") {
+			t.Errorf("the counts are those of the rows shown:\n%s", cut)
+		}
 		from, to := find(t, db, m, "203.0.113.10"), find(t, db, m, "i-d72558ba3cd56a267")
 		q, err := transform.PathSQL(m, from.UUID, to.UUID)
 		if err != nil {
@@ -304,10 +307,10 @@ func find(t *testing.T, db *sql.DB, m sinks.Modeller, text string) transform.Res
 	return r
 }
 
-func tree(t *testing.T, db *sql.DB, m sinks.Modeller, text string) string {
+func tree(t *testing.T, db *sql.DB, m sinks.Modeller, text string, limit int) string {
 	t.Helper()
 	of := find(t, db, m, text)
-	q, err := transform.ImpactSQL(m, of.UUID, 100)
+	q, err := transform.ImpactSQL(m, of.UUID, limit)
 	if err != nil {
 		t.Fatal(err)
 	}

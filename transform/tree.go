@@ -37,12 +37,12 @@ func ReadImpact(ctx context.Context, db *sql.DB, of Resource, query string) (*Im
 	for rows.Next() {
 		var a Affected
 		var parent, name sql.NullString
-		var total int
-		if err := rows.Scan(&a.UUID, &parent, &a.Depth, &a.Effect, &a.Kind, &a.ID, &name, &a.Account, &a.Region, &total); err != nil {
+		var goes, blocks, breaks, detached int
+		if err := rows.Scan(&a.UUID, &parent, &a.Depth, &a.Effect, &a.Kind, &a.ID, &name, &a.Account, &a.Region, &goes, &blocks, &breaks, &detached); err != nil {
 			return nil, err
 		}
 		a.Parent, a.Name = parent.String, name.String
-		im.Total[a.Effect] = total
+		im.Total = map[string]int{"goes": goes, "blocks": blocks, "breaks": breaks, "detached": detached}
 		im.Affected = append(im.Affected, a)
 	}
 	return im, rows.Err()

@@ -444,6 +444,7 @@ levels as (
 )
 select from_id, to_id, min(depth) as depth, max(strength) as strength from levels group by from_id, to_id
 ) c
+order by from_id, to_id
 --- view behind_address
 -- What is behind an address: what has it, and what traffic to that reaches.
 with found as (
@@ -457,7 +458,7 @@ join {dewpoint}."resources" r on r._id = f._id
 group by f.ip, f._id, r.kind, r.id, r.name, r.account, r.region
 --- table dependencies
 --- index from_id
---- index to_id
+--- index to_id, strength
 -- Who needs whom: the relationships whose referrer does not stay as it is when the other end is deleted. strength is 2 for a
 -- cascade, 1 for a block, 0 for a detach, which only unlinks.
 select
@@ -517,6 +518,7 @@ levels as (
     select from_id, to_id, 6 as depth, strength from level_6
 )
 select from_id, to_id, min(depth) as depth, max(strength) as strength from levels group by from_id, to_id
+order by to_id, from_id
 --- view blast_radius
 -- What goes down with a resource, and what blocks its deletion. effect is
 --   goes      it is deleted with the resource,
@@ -1211,31 +1213,49 @@ left join changes c on c._id = i._id
 left join {models}."resource_owners" o on o._id = i._id
 left join completeness f on f.cloud = r.cloud and f.account = r.account and f.region = r.region and f.kind = i.user_kind
 --- analysis impact
--- What goes down with a resource and what blocks its deletion, as a tree: each row names the row it hangs on.
-with target as (
-    select cast('{resource}' as uuid) as _id
-), affected as (
-    select b.affected_id as _id, b.depth, b.effect
-    from {models}."blast_radius" b join target t on b.resource_id = t._id
+-- What goes down with a resource and what blocks its deletion, as a tree: each row names the row it hangs on. Of the nearest,
+-- the first ten of each kind come before the others; goes, blocks, breaks and detached count all, shown or not.
+with affected as (
+    select affected_id as _id, depth, effect
+    from {models}."blast_radius" where resource_id = cast('{resource}' as uuid)
+), totals as (
+    select count(case when effect = 'goes' then 1 end) as goes, count(case when effect = 'blocks' then 1 end) as blocks,
+        count(case when effect = 'breaks' then 1 end) as breaks, count(case when effect = 'detached' then 1 end) as detached
+    from affected
+), candidates as (
+    -- Of what hangs on a hub, twenty times the limit is named.
+    select * from (
+        select p.*, row_number() over (order by depth, place, _id) as n
+        from (select _id, depth, effect, case effect when 'goes' then 0 when 'blocks' then 1 when 'breaks' then 2 else 3 end as place from affected) p
+    ) q
+    where n <= 20 * {limit}
+), named as (
+    select c._id, c.depth, c.effect, c.place, r.kind, r.id, r.name, r.account, r.region,
+        row_number() over (partition by c.depth, c.effect, r.kind order by r.name, r.id) as nth
+    from candidates c
+    join {dewpoint}."resources" r on r._id = c._id
+), nearest as (
+    select * from named
+    order by depth, case when nth <= 10 then 0 else 1 end, place, kind, nth
+    limit {limit}
 ), tree as (
-    select _id, depth from affected where effect <> 'detached'
+    select _id, depth from nearest where effect <> 'detached'
     union all
-    select _id, 0 from target
+    select cast('{resource}' as uuid), 0
 ), parents as (
-    select a._id, min(cast(p._id as varchar)) as parent
-    from affected a
-    join {models}."dependencies" d on d.from_id = a._id
-    join tree p on p._id = d.to_id and p.depth = a.depth - 1
-    group by a._id
+    select n._id, min(cast(p._id as varchar)) as parent
+    from nearest n
+    join {models}."dependencies" d on d.from_id = n._id
+    join tree p on p._id = d.to_id and p.depth = n.depth - 1
+    group by n._id
 )
 select
-    cast(a._id as varchar) as _id, p.parent as parent_id, a.depth, a.effect,
-    r.kind, r.id, r.name, r.account, r.region, count(*) over (partition by a.effect) as effect_total
-from affected a
-left join parents p on p._id = a._id
-join {dewpoint}."resources" r on r._id = a._id
-order by a.depth, case a.effect when 'goes' then 0 when 'blocks' then 1 when 'breaks' then 2 else 3 end, r.kind, r.name, r.id
-limit {limit}
+    cast(n._id as varchar) as _id, p.parent as parent_id, n.depth, n.effect,
+    n.kind, n.id, n.name, n.account, n.region, t.goes, t.blocks, t.breaks, t.detached
+from nearest n
+left join parents p on p._id = n._id
+cross join totals t
+order by n.depth, n.place, n.kind, n.nth
 --- analysis path
 -- How two resources are related: a shortest chain of relationships, searched from both ends and not through hubs.
 with start_0 as (

@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['from_id']}, {'columns': ['to_id']}]) }}
+{{ config(indexes=[{'columns': ['from_id']}, {'columns': ['to_id', 'strength']}]) }}
 -- Who needs whom: the relationships whose referrer does not stay as it is when the other end is deleted. strength is 2 for a
 -- cascade, 1 for a block, 0 for a detach, which only unlinks.
 select

@@ -3,3 +3,4 @@
 select from_id, to_id, depth from (
 {{ dewpoint.closure(ref('flows'), var('max_depth')) }}
 ) c
+order by from_id, to_id
