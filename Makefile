@@ -6,7 +6,7 @@ GO := go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-iceberg demo dbt servers test test-long test-race bench generate lint clean
+.PHONY: help build build-iceberg demo dbt dashboards servers test test-long test-race bench generate lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ demo: build ## replay the recorded estate into DuckDB and ask it four questions
 
 dbt: build ## build and test the models on the demo estate with dbt
 	@.ci/dbt
+
+dashboards: build ## open the dashboards in Superset and Chromium, over both databases; -update in ARGS renews the pictures
+	@.ci/superset
+	cd dashboards/browser && $(GO) vet . && $(GO) test -count=1 -timeout 30m . $(ARGS)
 
 servers: ## install what the tests run against: PostgreSQL, S3, Kubernetes, Snowflake emulator, dbt
 	@.ci/servers

@@ -2,10 +2,15 @@ package dashboards_test
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/dewpoint-data/dewpoint/dashboards"
 	"github.com/dewpoint-data/dewpoint/dashboards/superset"
@@ -74,5 +79,42 @@ func TestCostsTellWhatIsMissing(t *testing.T) {
 	}
 	if costs == 0 {
 		t.Error("no chart shows a cost")
+	}
+}
+
+// TestExposuresNameTheModels holds that the dbt project knows each dashboard
+// and the models that its queries read.
+func TestExposuresNameTheModels(t *testing.T) {
+	boards, queries, err := dashboards.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../dbt/models/exposures.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Exposures []struct {
+			Label     string
+			DependsOn []string `yaml:"depends_on"`
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string][]string{}
+	for _, e := range file.Exposures {
+		named[e.Label] = e.DependsOn
+	}
+	for _, b := range boards {
+		reads := map[string]bool{}
+		for _, c := range b.Charts() {
+			for _, m := range regexp.MustCompile(`\{models\}\.(\w+)`).FindAllStringSubmatch(queries[c.From].In("{models}"), -1) {
+				reads["ref('"+m[1]+"')"] = true
+			}
+		}
+		if want := slices.Sorted(maps.Keys(reads)); !slices.Equal(named[b.Title], want) {
+			t.Errorf("%s depends on %q in dbt/models/exposures.yml, its queries read %q", b.Title, named[b.Title], want)
+		}
 	}
 }

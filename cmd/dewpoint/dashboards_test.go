@@ -153,7 +153,8 @@ func askSuperset(t *testing.T, db *sql.DB) {
 		for _, g := range by {
 			if !slices.ContainsFunc(d.Columns, func(c struct {
 				Name string `yaml:"column_name"`
-			}) bool {
+			},
+			) bool {
 				return c.Name == g
 			}) {
 				t.Errorf("%s: its dataset has no column %s", p, g)
