@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dewpoint-data/dewpoint/dashboards"
+	"github.com/dewpoint-data/dewpoint/dashboards/metabase"
 	"github.com/dewpoint-data/dewpoint/dashboards/superset"
 	"github.com/dewpoint-data/dewpoint/sinks"
 )
@@ -32,7 +33,7 @@ again replaces what was there.`,
 			return usagef("unknown tool %q%s", args[0], suggest(args[0], commandNames(cmd)))
 		},
 	}
-	cmd.AddCommand(a.supersetCommand())
+	cmd.AddCommand(a.supersetCommand(), a.metabaseCommand())
 	return cmd
 }
 
@@ -89,6 +90,55 @@ With --output it writes a zip file that Superset imports, and no password.`,
 	f.StringVar(&uri, "database-uri", "", "the database as SQLAlchemy names it in Superset, a `URI`")
 	f.StringVar(&schema, "schema", "", "`schema` of the models (default as the sink has it)")
 	f.StringVarP(&output, "output", "o", "", "write the bundle to this `file` instead")
+	return cmd
+}
+
+func (a *app) metabaseCommand() *cobra.Command {
+	var t targets
+	var url, schema string
+	o := metabase.Options{}
+	cmd := &cobra.Command{
+		Use:   "metabase",
+		Short: "Make the dashboards in Metabase",
+		Long: `Makes a collection with a question of SQL for each chart and the dashboards of
+them, by Metabase's API. Who logs in is METABASE_API_KEY or METABASE_USERNAME with
+METABASE_PASSWORD, from the environment.
+
+The database of the name --database is made, as the sink names it, where Metabase
+has none of that name. Name it and the --schema of the models where Metabase has it
+under another host: then no sink is read. Nothing is made where the database does
+not answer.`,
+		Example: `  dewpoint dashboards metabase --url http://localhost:3000 --to postgres://bi@db.example.org/estate
+  dewpoint dashboards metabase --url http://localhost:3000 --database Estate --schema dewpoint_models`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if url == "" {
+				return usagef("name a Metabase by --url")
+			}
+			s := metabase.Server{URL: url, Key: os.Getenv("METABASE_API_KEY"), Username: os.Getenv("METABASE_USERNAME"), Password: os.Getenv("METABASE_PASSWORD")}
+			if s.Key == "" && (s.Username == "" || s.Password == "") {
+				return usagef("set METABASE_API_KEY, or METABASE_USERNAME and METABASE_PASSWORD")
+			}
+			ctx, cancel := interruptible()
+			defer cancel()
+			if schema == "" || !cmd.Flags().Changed("database") {
+				c, err := a.dashboardDatabase(ctx, &t)
+				if err != nil {
+					return err
+				}
+				o.Connection = c
+			}
+			o.Connection.Models = cmp.Or(schema, o.Connection.Models)
+			addresses, err := metabase.Provision(ctx, s, o)
+			return a.showDashboards(addresses, err)
+		},
+	}
+	f := cmd.Flags()
+	t.flags(cmd, "show this sink, by `URL` (default as sync writes)")
+	f.StringVar(&url, "url", "", "`address` of the Metabase")
+	f.StringVar(&o.Database, "database", "dewpoint", "`name` of the database in Metabase")
+	f.StringVar(&schema, "schema", "", "`schema` of the models (default as the sink has it)")
+	f.StringVar(&o.Collection, "collection", "dewpoint", "`name` of the collection")
 	return cmd
 }
 
