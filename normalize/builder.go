@@ -2,7 +2,6 @@ package normalize
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"net/http"
 
@@ -63,7 +62,7 @@ type Builder struct {
 	rows   int
 
 	scopes      []scopeRun // of the rows, in order
-	located     map[string]int64
+	located     map[string]*int64
 	ids, hashes []byte // 16 bytes a row
 	edgeFrom    []int32
 	edgeDecl    []int32
@@ -114,7 +113,16 @@ func (b *Builder) Begin(o Origin) {
 
 // Located returns how many rows there were since Begin of each region, for a
 // kind whose rows are Spec.Located.
-func (b *Builder) Located() map[string]int64 { return b.located }
+func (b *Builder) Located() map[string]int64 {
+	if b.located == nil {
+		return nil
+	}
+	rows := make(map[string]int64, len(b.located))
+	for region, n := range b.located {
+		rows[region] = *n
+	}
+	return rows
+}
 
 // locate makes the open row one of its region's scope.
 func (b *Builder) locate() {
@@ -129,10 +137,15 @@ func (b *Builder) locate() {
 			b.scopes = append(b.scopes, run)
 		}
 	}
-	if b.located == nil {
-		b.located = map[string]int64{}
+	n := b.located[string(b.owner.region)]
+	if n == nil {
+		if b.located == nil {
+			b.located = map[string]*int64{}
+		}
+		n = new(int64)
+		b.located[string(b.owner.region)] = n
 	}
-	b.located[string(b.owner.region)]++
+	*n++
 }
 
 // Page appends the rows of a page of the list call, all or none: a body that
@@ -147,13 +160,17 @@ func (b *Builder) Page(body []byte, h http.Header) (tokens []string, rows int, e
 	if err := b.room(len(body)); err != nil {
 		return nil, 0, err
 	}
-	m, located := b.mark(), maps.Clone(b.located)
+	m, located := b.mark(), b.Located()
 	b.manual = false
 	b.arena, b.upArena = b.arena[:0], b.upArena[:0]
 	b.readHeaders(0, h)
 	if err := b.read(0, body, &p.sources[0].full); err != nil {
 		b.rollback(m)
-		b.located = located
+		for region, n := range b.located {
+			if *n = located[region]; *n == 0 {
+				delete(b.located, region)
+			}
+		}
 		return nil, 0, err
 	}
 	b.commit()

@@ -290,21 +290,26 @@ func (w *walker) expand(dst []byte, t template) (_ []byte, ok bool) {
 // expandAll appends what a template makes of each value of the expression in
 // it that has several; nothing where a part has no value.
 func (w *walker) expandAll(dst []value, t template) []value {
-	texts := [][]byte{nil}
+	from := len(dst)
+	dst = append(dst, value{})
 	for i := range t {
 		p := &t[i]
+		w.vals = w.vals[:0]
 		switch {
 		case p.expr != nil:
-			w.vals = w.values(w.vals[:0], p.expr)
-			texts = product(texts, w.vals)
+			w.vals = w.values(w.vals, p.expr)
 		case p.variable != "":
-			texts = product(texts, []value{{b: w.variable(nil, p.variable)}})
+			start := len(w.arena)
+			w.arena = w.variable(w.arena, p.variable)
+			w.vals = append(w.vals, value{b: w.arena[start:len(w.arena):len(w.arena)]})
 		default:
-			texts = product(texts, []value{{b: []byte(p.text)}})
+			start := len(w.arena)
+			w.arena = append(w.arena, p.text...)
+			w.vals = append(w.vals, value{b: w.arena[start:len(w.arena):len(w.arena)]})
 		}
-	}
-	for _, b := range texts {
-		dst = append(dst, value{b: b})
+		if dst = w.product(dst, from, w.vals); len(dst) == from {
+			break
+		}
 	}
 	return dst
 }
@@ -366,19 +371,21 @@ func (w *walker) record(r *record) {
 	w.slots[r.into] = append(w.slots[r.into], w.arena[from:len(w.arena):len(w.arena)])
 }
 
-// product appends each of the values to each of the texts. Empty values count
-// as none.
-func product(texts [][]byte, values []value) [][]byte {
-	var out [][]byte
+// product appends each of the values to each of the texts dst[from:]. Empty
+// values count as none.
+func (w *walker) product(dst []value, from int, values []value) []value {
+	texts := len(dst)
 	for _, v := range values {
 		if len(v.b) == 0 {
 			continue
 		}
-		for _, t := range texts {
-			out = append(out, append(bytes.Clone(t), v.b...))
+		for i := from; i < texts; i++ {
+			start := len(w.arena)
+			w.arena = append(append(w.arena, dst[i].b...), v.b...)
+			dst = append(dst, value{b: w.arena[start:len(w.arena):len(w.arena)]})
 		}
 	}
-	return out
+	return append(dst[:from], dst[texts:]...)
 }
 
 // from takes the variables of an origin.
