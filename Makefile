@@ -6,7 +6,7 @@ GO := go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-iceberg demo dbt dashboards servers test test-long test-race bench generate lint clean
+.PHONY: help build build-iceberg demo dbt dashboards servers test test-long bench generate lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,18 +30,18 @@ dashboards: build ## open the dashboards in Superset and Chromium, over both dat
 servers: ## install what the tests run against: PostgreSQL, S3, Kubernetes, Snowflake emulator, dbt
 	@.ci/servers
 
+# What is concurrent is tested under the race detector.
+CONCURRENT := ./extract/... ./normalize/... ./workflow/...
+
 test: servers ## run the tests; they start what they need themselves
-	$(GO) vet -tags $(TAGS) ./...
-	$(GO) test -short -timeout 20m -tags $(TAGS) ./...
+	$(GO) test -race -short -timeout 30m -tags $(TAGS) $(CONCURRENT)
+	$(GO) test -race -tags $(TAGS) -run 'TestConformance/(WritesAreConcurrent|ManyScopes|ParentsShareABatch)$$' ./sinks/duckdb
+	$(GO) test -short -timeout 20m -tags $(TAGS) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CONCURRENT))")
 	$(GO) test -timeout 20m -tags $(TAGS),iceberg -run 'Iceberg|Publish|Requests' ./sinks/parquet ./sinks/parquet/iceberg
 	cd bench && $(GO) test -timeout 20m -tags $(TAGS) .
 
 test-long: servers ## the same, with the sinks' suite once more without hashes
 	$(GO) test -timeout 60m -tags $(TAGS) ./...
-
-test-race: servers ## run the concurrent packages under the race detector
-	$(GO) test -race -short -timeout 30m -tags $(TAGS) ./extract/... ./normalize/... ./workflow/...
-	$(GO) test -race -tags $(TAGS) -run 'TestConformance/(WritesAreConcurrent|ManyScopes|ParentsShareABatch)$$' ./sinks/duckdb
 
 bench: build ## print the performance figures against their limits
 	cd bench && $(GO) run -tags $(TAGS) .

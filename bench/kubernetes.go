@@ -78,7 +78,7 @@ func kubernetesMain(args []string) error {
 				break
 			}
 		}
-	case "arrow", "duckdb":
+	case "arrow", "duckdb", "alone":
 		src, err := kubernetesSource(ctx, kubeconfig, namespace)
 		if err != nil {
 			return err
@@ -91,6 +91,18 @@ func kubernetesMain(args []string) error {
 				return err
 			}
 			rows = d.rows.Load()
+			break
+		}
+		if mode == "alone" {
+			k := &kept{}
+			if err := extract.Schedule(ctx, []extract.Source{src}, k, 4); err != nil {
+				return err
+			}
+			alone, err := k.insertAlone(args[4])
+			if err != nil {
+				return err
+			}
+			rows, begun = k.rows.Load(), cpuSeconds()-alone
 			break
 		}
 		sink, err := duckdb.Open(args[4], duckdb.Options{})
@@ -174,7 +186,7 @@ func kubernetesFigures(total int) ([]figure, error) {
 	// goes.
 	best := map[string]podsRead{}
 	for range 3 {
-		for _, mode := range []string{"json", "protobuf", "arrow", "duckdb"} {
+		for _, mode := range []string{"json", "protobuf", "arrow", "duckdb", "alone"} {
 			r, err := read(mode, "many", total)
 			if err != nil {
 				return nil, err
@@ -199,6 +211,7 @@ func kubernetesFigures(total int) ([]figure, error) {
 		{what: fmt.Sprintf("%d pods, list to Arrow / client-go's JSON list alone", total), value: best["arrow"].rate / best["json"].rate, unit: "x", limit: 4, least: true, note: per("arrow", "json")},
 		{what: "the same / client-go's protobuf list alone", value: best["arrow"].rate / best["protobuf"].rate, unit: "x", limit: 0.8, least: true, note: per("arrow", "protobuf")},
 		{what: "the same into DuckDB with edges / client-go's JSON list alone", value: best["duckdb"].rate / best["json"].rate, unit: "x", limit: 2.5, least: true, note: per("duckdb", "json")},
+		{what: "DuckDB's own insert of those rows, read already and without edges / client-go's JSON list alone", value: best["alone"].rate / best["json"].rate, unit: "x", note: per("alone", "json")},
 		{what: fmt.Sprintf("peak memory at %d pods / at %d, list to Arrow", total, few), value: best["arrow"].peakMB / small.peakMB, unit: "x", limit: 1.3, note: fmt.Sprintf("%.0f / %.0f MB", best["arrow"].peakMB, small.peakMB)},
 		{what: fmt.Sprintf("peak memory at %d pods / at %d, into DuckDB", total, few), value: best["duckdb"].peakMB / smallDuck.peakMB, unit: "x", note: fmt.Sprintf("%.0f / %.0f MB", best["duckdb"].peakMB, smallDuck.peakMB)},
 	}, nil

@@ -29,7 +29,7 @@ func TestCatalogueOfAllClouds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := cpu(t) - begun; took > 2*time.Second && !raceDetector {
+	if took := cpu(t) - begun; took > 2*time.Second && !raceEnabled {
 		t.Errorf("loading computes for %v", took)
 	}
 	kinds := map[string]int{}
@@ -50,7 +50,7 @@ func TestCatalogueOfAllClouds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := cpu(t) - begun; took > time.Second && !raceDetector {
+	if took := cpu(t) - begun; took > time.Second && !raceEnabled {
 		t.Errorf("loading one service computes for %v", took)
 	}
 	for _, e := range few.Entries() {

@@ -2,4 +2,4 @@
 
 package clouds
 
-const raceDetector = false
+const raceEnabled = false

@@ -2,4 +2,4 @@
 
 package clouds
 
-const raceDetector = true
+const raceEnabled = true

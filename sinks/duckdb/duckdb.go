@@ -28,7 +28,9 @@ type Options struct {
 	// not fit is spilled to the staging directory; what DuckDB holds beside
 	// its buffers comes on top, up to as much again.
 	MemoryLimit int64
-	// Threads is the number of DuckDB's threads, at most 4 if zero.
+	// Threads is the number of DuckDB's threads; half of the processors, at
+	// most 4, if zero: one that has nothing to do waits by asking again and
+	// again, and others use the machine too.
 	Threads int
 	// HashBudget bounds the memory in bytes for the hashes by which unchanged
 	// rows are told before they are staged, 64 MB if zero. Kinds beyond it
@@ -70,7 +72,7 @@ func Open(path string, o Options) (*Sink, error) {
 		o.MemoryLimit = 165e6
 	}
 	if o.Threads == 0 {
-		o.Threads = min(runtime.GOMAXPROCS(0), 4)
+		o.Threads = max(1, min(runtime.GOMAXPROCS(0)/2, 4))
 	}
 	if o.HashBudget == 0 {
 		o.HashBudget = 64 << 20
