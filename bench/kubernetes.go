@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -45,8 +44,8 @@ func kubernetesSource(ctx context.Context, kubeconfig, namespace string) (*k8s.S
 }
 
 // kubernetesMain runs in a process of its own, so that the server's time is
-// not in its: it reads all pods and prints the CPU seconds that took, how many
-// there are, and its peak memory in megabytes.
+// not in its: it reads all pods and prints the CPU seconds that took and how
+// many there are.
 func kubernetesMain(args []string) error {
 	mode, kubeconfig, namespace := args[1], args[2], args[3]
 	ctx := context.Background()
@@ -123,12 +122,7 @@ func kubernetesMain(args []string) error {
 	default:
 		return fmt.Errorf("no mode %q", mode)
 	}
-	cpu := cpuSeconds() - begun
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return err
-	}
-	fmt.Println(cpu, rows, float64(u.Maxrss)/1024)
+	fmt.Println(cpuSeconds()-begun, rows)
 	return nil
 }
 
@@ -171,13 +165,13 @@ func kubernetesFigures(total int) ([]figure, error) {
 		databases++
 		cmd := exec.Command(self, "kubernetes-read", mode, kubeconfig, namespace, filepath.Join(dir, fmt.Sprint(databases, ".duckdb")))
 		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
+		out, peak, err := output(cmd)
 		if err != nil {
-			return podsRead{}, fmt.Errorf("%s: %w", cmd, err)
+			return podsRead{}, err
 		}
-		var cpu, peak float64
+		var cpu float64
 		var rows int
-		if _, err := fmt.Sscan(string(out), &cpu, &rows, &peak); err != nil || rows != want {
+		if _, err := fmt.Sscan(string(out), &cpu, &rows); err != nil || rows != want {
 			return podsRead{}, fmt.Errorf("%s: %d of %d pods: %v", mode, rows, want, err)
 		}
 		return podsRead{float64(rows) / cpu, peak}, nil

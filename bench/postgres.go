@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
@@ -40,8 +39,6 @@ type cost struct{ wall, cpu float64 }
 func (c cost) best(o cost) cost { return cost{math.Min(c.wall, o.wall), math.Min(c.cpu, o.cpu)} }
 
 func (c cost) String() string { return fmt.Sprintf("%.1f s, %.1f CPU-s", c.wall, c.cpu) }
-
-func peakOf(p *os.ProcessState) float64 { return float64(p.SysUsage().(*syscall.Rusage).Maxrss) / 1024 }
 
 // postgresFigures measures the staging and a whole first sync against psql
 // doing the same from ready files, and an unchanged second sync.

@@ -203,13 +203,13 @@ func postgresRun(args ...string) (postgresTimes, error) {
 	}
 	cmd := exec.Command(self, append([]string{"postgres-sync"}, args...)...)
 	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	out, peak, err := output(cmd)
 	if err != nil {
-		return t, fmt.Errorf("%s: %w", cmd, err)
+		return t, err
 	}
 	if err := json.Unmarshal(out, &t); err != nil {
 		return t, err
 	}
-	t.peakMB = peakOf(cmd.ProcessState)
+	t.peakMB = peak
 	return t, nil
 }

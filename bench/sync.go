@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 
 	_ "github.com/duckdb/duckdb-go/v2"
 )
@@ -19,7 +18,7 @@ type run struct {
 }
 
 func measure(cmd *exec.Cmd, accept ...int) (run, error) {
-	out, err := cmd.CombinedOutput()
+	_, peak, err := output(cmd)
 	var exit *exec.ExitError
 	if err != nil {
 		ok := false
@@ -29,13 +28,12 @@ func measure(cmd *exec.Cmd, accept ...int) (run, error) {
 			}
 		}
 		if !ok {
-			return run{}, fmt.Errorf("%s: %w\n%s", cmd, err, out)
+			return run{}, err
 		}
 	}
-	u := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	return run{
 		cpu:    cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds(),
-		peakMB: float64(u.Maxrss) / 1024,
+		peakMB: peak,
 	}, nil
 }
 
