@@ -214,7 +214,7 @@ func (m *commit) defineTables(ctx context.Context) error {
 }
 
 // loadStaged makes temporary tables of what was staged narrowly: readings,
-// edges, scopes, and the kinds' declarations.
+// scopes, and the kinds' declarations.
 func (m *commit) loadStaged(ctx context.Context) error {
 	t := m.t
 	loads := []struct {
@@ -222,7 +222,6 @@ func (m *commit) loadStaged(ctx context.Context) error {
 		query string
 	}{
 		{m.readings(), `CREATE TEMP TABLE st AS SELECT kind, row_pos AS pos, _id::UUID AS _id, _hash::UUID AS _hash, scope, owner, unread, own_seen FROM staged`},
-		{t.file.Edges(), `CREATE TEMP TABLE se AS SELECT kind, row_pos AS pos, from_id::UUID AS from_id, decl, to_ref, account, region, _scope FROM staged`},
 		{t.file.Scopes(), `CREATE TEMP TABLE sc AS SELECT * FROM staged`},
 		{m.declarations(), `CREATE TEMP TABLE decl AS SELECT * FROM staged`},
 	}

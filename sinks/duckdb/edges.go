@@ -20,16 +20,14 @@ func (m *commit) applyEdges(ctx context.Context) error {
 			return fmt.Errorf("edges: %w", err)
 		}
 	}
-	staged, err := m.count(ctx, "SELECT count(*) FROM se")
-	if err != nil {
-		return err
-	}
+	staged := m.t.file.StagedEdges()
 	replaced, err := m.count(ctx, "SELECT count(*) FROM applied WHERE NOT is_new")
 	if err != nil {
 		return err
 	}
 	if staged+replaced > 0 {
-		if err := m.replaceEdges(ctx, replaced > 0); err != nil {
+		err := m.withView(m.t.file.Edges(), "staged", func() error { return m.replaceEdges(ctx, staged, replaced > 0) })
+		if err != nil {
 			return fmt.Errorf("edges: %w", err)
 		}
 	}
@@ -41,8 +39,9 @@ func (m *commit) applyEdges(ctx context.Context) error {
 
 // replaceEdges enters the edges of the rows that were entered, all at once: a
 // temporary table keeps its room until the transaction ends, so that parts
-// would take more memory. Edges that stand already are not rewritten.
-func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
+// would take more memory. Edges that stand already are not rewritten. The view
+// staged has the n edges that were staged.
+func (m *commit) replaceEdges(ctx context.Context, n int64, replaced bool) error {
 	fresh := "EXISTS (FROM applied a WHERE a.kind = e.kind AND a.pos = e.pos)"
 	var whole []string
 	for i, w := range m.whole {
@@ -59,17 +58,21 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 	if m.t.SharedDeclarations() {
 		distinct = "DISTINCT"
 	}
+	// Where they are staged as they are entered they need no room of their own.
+	what, from := "VIEW", stagedEdges
+	direct := fresh == "true" && distinct == "" && !replaced
+	if !direct {
+		what, from = "TABLE", "FROM se"
+		if err := m.exec(ctx, "CREATE TEMP TABLE se AS "+stagedEdges); err != nil {
+			return err
+		}
+	}
 	// What has a colon, a slash or a UUID's length may be a urn; id is what
 	// cannot, nor names a region and name.
-	// Where they are staged as they are entered they need no room of their own.
-	what := "VIEW"
-	if replaced || distinct != "" {
-		what = "TABLE"
-	}
 	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP %s ne AS
 		SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope,
 			CASE WHEN NOT (d.match = 'region_name' OR contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
-		FROM se e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, what, distinct, fresh)}
+		FROM (%s) e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, what, distinct, from, fresh)}
 	if replaced {
 		queries = append(queries,
 			// A row with unread columns keeps its old edges: they may come from those.
@@ -84,24 +87,34 @@ func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
 			return err
 		}
 	}
-	return m.resolveNew(ctx)
+	if !direct {
+		var err error
+		if n, err = m.count(ctx, "SELECT count(*) FROM ne"); err != nil {
+			return err
+		}
+	}
+	return m.resolveNew(ctx, n)
 }
 
-// resolveNew resolves the edges of the table ne and enters them. Most name an
-// id in their own account and region: one join finds those. The others take
-// the way of resolveQueries.
-func (m *commit) resolveNew(ctx context.Context) error {
+// stagedEdges reads all columns of the view staged, which can be read once: a
+// query must not leave one out (see stage.File.Positioned).
+const stagedEdges = `SELECT kind, row_pos AS pos, from_id::UUID AS from_id, decl, to_ref, account, region, _scope FROM staged WHERE row_pos IS NOT NULL`
+
+// resolveNew resolves the n edges of ne, which is read once, and enters them.
+// Most name an id in their own account and region: one join finds those. The
+// others take the way of resolveQueries.
+func (m *commit) resolveNew(ctx context.Context, n int64) error {
 	err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT n.*, r._id AS to_id
 		FROM ne n LEFT JOIN (SELECT kind, account, region, id, _id FROM resources WHERE kind IN (SELECT to_kind FROM decl)) r
 		ON r.kind = n.to_kind AND r.account = n.account AND r.region = n.region AND r.id = n.id`)
 	if err != nil {
 		return err
 	}
-	twice, err := m.count(ctx, "SELECT (SELECT count(*) FROM hit) - (SELECT count(*) FROM ne)")
+	hits, err := m.count(ctx, "SELECT count(*) FROM hit")
 	if err != nil {
 		return err
 	}
-	if twice > 0 {
+	if hits > n {
 		err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT n.* EXCLUDE (to_id), CASE WHEN min(to_id) = max(to_id) THEN min(to_id) END AS to_id FROM hit n GROUP BY ALL`)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,8 @@ import (
 // stream of one record batch.
 type File struct {
 	file *os.File
+	// buffers are those that batches are encoded in.
+	buffers sync.Pool
 
 	mu                      sync.Mutex
 	end                     int64
@@ -44,7 +47,10 @@ func NewFile(dir string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the staging file: %w", err)
 	}
-	return &File{file: f, rows: map[int32][]Segment{}}, nil
+	return &File{
+		file: f, rows: map[int32][]Segment{},
+		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}, nil
 }
 
 // Close closes the file and leaves it where it is.
@@ -97,13 +103,23 @@ func (f *File) Readings() *Stream { return f.Batches(ReadingSchema, f.readings) 
 // Edges streams the staged edges.
 func (f *File) Edges() *Stream { return f.Batches(EdgeSchema, f.edges) }
 
+// StagedEdges is how many edges were staged.
+func (f *File) StagedEdges() (n int64) {
+	for _, s := range f.edges {
+		n += s.Rows
+	}
+	return n
+}
+
 // Scopes streams how the scopes ended.
 func (f *File) Scopes() *Stream { return f.Batches(ScopeSchema, f.scopes) }
 
 // Put writes a record batch whose first row has a position. It is safe for concurrent use.
 func (f *File) Put(rec arrow.RecordBatch, first int64) (Segment, error) {
-	var buf bytes.Buffer
-	w := ipc.NewWriter(&buf, ipc.WithSchema(rec.Schema()))
+	buf := f.buffers.Get().(*bytes.Buffer)
+	defer f.buffers.Put(buf)
+	buf.Reset()
+	w := ipc.NewWriter(buf, ipc.WithSchema(rec.Schema()))
 	if err := w.Write(rec); err != nil {
 		return Segment{}, fmt.Errorf("encode a staged batch: %w", err)
 	}
@@ -125,18 +141,14 @@ func (f *File) Put(rec arrow.RecordBatch, first int64) (Segment, error) {
 
 // Get reads a segment back. The caller releases the batch.
 func (f *File) Get(seg Segment) (arrow.RecordBatch, error) {
-	buf := make([]byte, seg.size)
-	if _, err := f.file.ReadAt(buf, seg.offset); err != nil {
-		return nil, fmt.Errorf("read the staging file: %w", err)
-	}
-	r, err := ipc.NewReader(bytes.NewReader(buf))
+	r, err := ipc.NewReader(io.NewSectionReader(f.file, seg.offset, seg.size))
 	if err != nil {
-		return nil, fmt.Errorf("decode a staged batch: %w", err)
+		return nil, fmt.Errorf("read a batch from the staging file: %w", err)
 	}
 	defer r.Release()
 	rec, err := r.Read()
 	if err != nil {
-		return nil, fmt.Errorf("decode a staged batch: %w", err)
+		return nil, fmt.Errorf("read a batch from the staging file: %w", err)
 	}
 	rec.Retain()
 	return rec, nil
