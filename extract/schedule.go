@@ -2,6 +2,8 @@ package extract
 
 import (
 	"context"
+	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +18,7 @@ import (
 // caller's cancellation, and what was not begun by then is reported to out as
 // skipped.
 func Schedule(parent context.Context, sources []Source, out Writer, workers int) error {
+	defer untidy()()
 	g, ctx := errgroup.WithContext(parent)
 	q := newQueue()
 	stop := context.AfterFunc(ctx, q.close)
@@ -138,4 +141,23 @@ func (q *queue) pop() (Task, bool) {
 		q.turns = append(q.turns[:q.next], q.turns[q.next+1:]...)
 	}
 	return t, true
+}
+
+// garbage is how much of it may gather between two collections, in bytes.
+const garbage = 96 << 20
+
+// untidy lets more garbage gather than Go does where little else is in memory:
+// reading makes much of it, and a small heap would be searched every moment.
+// Whoever has set GOGC has decided already.
+func untidy() (end func()) {
+	const usual = 100
+	if percent := debug.SetGCPercent(usual); percent != usual {
+		debug.SetGCPercent(percent)
+		return func() {}
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	live := max(m.NextGC/2, 1<<20)
+	debug.SetGCPercent(int(min(max(garbage*100/live, usual), 400)))
+	return func() { debug.SetGCPercent(usual) }
 }
