@@ -32,7 +32,7 @@ func (s *planning) caps(ctx context.Context, units []*unit) error {
 	if perDay == 0 {
 		perDay = 500
 	}
-	done, err := s.deletedSince(ctx, s.now.Add(-24*time.Hour))
+	done, err := s.deletedSince(ctx, s.now.Add(-24*time.Hour), gone)
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,13 @@ func (s *planning) caps(ctx context.Context, units []*unit) error {
 	return s.capShares(ctx, gone)
 }
 
-// deletedSince counts the deletions in the ledger, with what went along.
-func (s *planning) deletedSince(ctx context.Context, t time.Time) (int, error) {
+// deletedSince counts the deletions in the ledger, with what went along. Those
+// that were begun and are planned again count as planned.
+func (s *planning) deletedSince(ctx context.Context, t time.Time, planned map[string]bool) (int, error) {
 	all, err := s.Store.Actions(ctx, ActionFilter{Since: t})
 	n := 0
 	for _, a := range all {
-		if a.Verb == action.Delete && a.State != Failed {
+		if a.Verb == action.Delete && a.State != Failed && !planned[a.UID] {
 			n += 1 + a.Along
 		}
 	}

@@ -27,7 +27,10 @@ func (r *run) compare(fresh *Plan) []Result {
 		switch t := now[old.UID]; {
 		case r.finished(&old):
 			// The ledger says it all.
-		case t == nil && r.begun(&old):
+		case t == nil && r.begun(&old, action.Tag, action.Untag):
+			// Its own tags may have made it right. That no others are there is
+			// compared before each call.
+		case t == nil && r.begun(&old, action.Delete):
 			// Its own deletion may have taken it out of the estate.
 			r.confirm[old.UID] = true
 		case t == nil && skipped[old.UID] != "":
@@ -55,10 +58,10 @@ func (r *run) finished(t *Target) bool {
 	return !slices.ContainsFunc(t.Steps, func(s Step) bool { return r.ledger[s.ID].State != Done })
 }
 
-// begun says whether the ledger has a deletion of the target itself.
-func (r *run) begun(t *Target) bool {
+// begun says whether the ledger has one of the verbs on the target itself.
+func (r *run) begun(t *Target, verbs ...action.Verb) bool {
 	for _, s := range t.Steps {
-		if _, ok := r.ledger[s.ID]; ok && s.Resource.UID == t.UID && s.Verb == action.Delete {
+		if _, ok := r.ledger[s.ID]; ok && s.Resource.UID == t.UID && slices.Contains(verbs, s.Verb) {
 			return true
 		}
 	}

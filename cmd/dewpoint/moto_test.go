@@ -29,35 +29,51 @@ func motoCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(ts.Exec(filepath.Join(bin, "python"), ts.MkAbs(args[1])))
 		return
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, stop, err := startMoto()
 	ts.Check(err)
-	address := listener.Addr().(*net.TCPAddr)
-	listener.Close()
-	if _, err := os.Stat(filepath.Join(bin, "moto_server")); err != nil {
-		ts.Fatalf("%v: make servers installs it", err)
-	}
-	cmd := exec.Command(filepath.Join(bin, "moto_server"), "-H", "127.0.0.1", "-p", fmt.Sprint(address.Port))
-	ts.Check(cmd.Start())
-	ts.Defer(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	for {
-		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address.String())
-		if err == nil {
-			c.Close()
-			break
-		}
-		if ctx.Err() != nil {
-			ts.Fatalf("moto does not answer: %v", err)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	ts.Setenv("AWS_ENDPOINT_URL", "http://"+address.String())
+	ts.Defer(stop)
+	ts.Setenv("AWS_ENDPOINT_URL", address)
 	ts.Setenv("AWS_ACCESS_KEY_ID", "key")
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	ts.Setenv("AWS_REGION", "eu-west-1")
 	ts.Setenv("AWS_DEFAULT_REGION", "eu-west-1")
+}
+
+// startMoto runs an emulator of AWS and returns its URL and what ends it.
+func startMoto() (address string, stop func(), err error) {
+	bin, err := filepath.Abs(filepath.Join("..", "..", ".cache", "moto-"+motoVersion, "bin", "moto_server"))
+	if err != nil {
+		return "", nil, err
+	}
+	if _, err := os.Stat(bin); err != nil {
+		return "", nil, fmt.Errorf("%w: make servers installs it", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	at := listener.Addr().(*net.TCPAddr)
+	listener.Close()
+	cmd := exec.Command(bin, "-H", "127.0.0.1", "-p", fmt.Sprint(at.Port))
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	for {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", at.String())
+		if err == nil {
+			c.Close()
+			return "http://" + at.String(), stop, nil
+		}
+		if ctx.Err() != nil {
+			stop()
+			return "", nil, fmt.Errorf("moto does not answer: %w", err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
