@@ -114,6 +114,8 @@ type run struct {
 	// it is found out whether it was done, and nothing is called.
 	confirm map[string]bool
 
+	attempts sync.Map // of steps, by their id
+
 	mu     sync.Mutex
 	ledger map[uuid.UUID]Action
 	state  map[string]progress // of targets, and what goes down with them

@@ -3,19 +3,24 @@ package react_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/dewpoint-data/dewpoint/extract/action"
 	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
 
-// TestNothingProtectedGoesDown plans over random estates and holds what a plan
-// may delete against the edges and tags themselves.
-func TestNothingProtectedGoesDown(t *testing.T) {
+// TestNothingProtectedIsTouched plans random rules over random estates, under
+// random protections, and applies the plans while more comes under protection.
+// It holds what a plan may delete against the edges and tags themselves, and
+// the calls that are made against what is protected.
+func TestNothingProtectedIsTouched(t *testing.T) {
 	w := newWorld(t, react.DuckDB)
 	p := w.planner()
 	const production = "999999999999"
@@ -25,11 +30,15 @@ func TestNothingProtectedGoesDown(t *testing.T) {
 		all = append(all, k)
 	}
 	w.scope("aws", production, region, "complete", now, all...)
+	const guarded = "222222222222"
+	w.put("aws_sts_account", guarded, row{"account": guarded, "name": "staging", "region": "global", "tags": nil})
+	w.scope("aws", guarded, region, "complete", now, all...)
 	w.flush()
+	dir := t.TempDir()
 	kinds := []string{"aws_ec2_instance", "aws_ec2_volume", "aws_cloudformation_stack", "aws_ec2_security_group", "aws_autoscaling_auto_scaling_group"}
 	type thing struct {
 		id             uuid.UUID
-		kind           string
+		kind, name     string
 		protected      bool
 		owner, account string
 		unknown        bool
@@ -40,12 +49,27 @@ func TestNothingProtectedGoesDown(t *testing.T) {
 		relation string
 	}
 	n := 0
-	ready, blocked := 0, 0
+	ready, blocked, made := 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		w.rows = append(w.rows, "DELETE FROM resources WHERE kind <> 'aws_sts_account'", "DELETE FROM edges")
 		for _, k := range kinds {
 			w.rows = append(w.rows, "DELETE FROM "+k)
 		}
+		p.Protection = react.DefaultProtection()
+		byKind, byID, bySQL, byAccount := rapid.Bool().Draw(rt, "kinds protected"), rapid.Bool().Draw(rt, "ids protected"), rapid.Bool().Draw(rt, "protected by SQL"), rapid.Bool().Draw(rt, "account protected")
+		if byKind {
+			p.Protection.Kinds = []string{"*_security_*"}
+		}
+		if byID {
+			p.Protection.IDs = []string{"keep-*"}
+		}
+		if bySQL {
+			p.Protection.SQL = []string{"SELECT _id FROM resources WHERE name = 'precious'"}
+		}
+		if byAccount {
+			p.Protection.Accounts = []string{"2222*"}
+		}
+		p.Store = react.OpenFileStore(filepath.Join(dir, fmt.Sprint(n)))
 		things := make([]thing, rapid.IntRange(1, 12).Draw(rt, "things"))
 		for i := range things {
 			n++
@@ -69,7 +93,19 @@ func TestNothingProtectedGoesDown(t *testing.T) {
 			case 5:
 				x.owner, tags["owner"] = "bob", "bob"
 			}
-			x.id = w.put(x.kind, fmt.Sprint("r", n), r)
+			x.name = fmt.Sprint("r", n)
+			switch rapid.IntRange(0, 9).Draw(rt, "guarded") {
+			case 0:
+				x.name, x.protected = fmt.Sprint("keep-", n), x.protected || byID
+			case 1:
+				r["name"], x.protected = "precious", x.protected || bySQL
+			case 2:
+				if x.account == account {
+					x.account, r["account"] = guarded, guarded
+				}
+			}
+			x.protected = x.protected || byAccount && x.account == guarded || byKind && x.kind == "aws_ec2_security_group"
+			x.id = w.put(x.kind, x.name, r)
 			things[i] = x
 		}
 		edges := make([]edge, rapid.IntRange(0, 14).Draw(rt, "edges"))
@@ -87,7 +123,14 @@ func TestNothingProtectedGoesDown(t *testing.T) {
 			c.Max = rapid.IntRange(1, 12).Draw(rt, "max")
 			c.Percent = 100
 		})
-		if rapid.Bool().Draw(rt, "with") {
+		r.Reads = append(slices.Clone(r.Reads), append(kinds, "aws_sts_account")...)
+		switch rapid.IntRange(0, 3).Draw(rt, "rule") {
+		case 0:
+			r.SQL = "SELECT _id, 'all of a kind' AS reason FROM resources WHERE kind = '" + rapid.SampledFrom(kinds).Draw(rt, "of kind") + "'"
+		case 1:
+			r.SQL, r.Action = "SELECT _id, 'to be marked' AS reason, 'seen' AS set_key, 'yes' AS set_value FROM resources WHERE kind <> 'aws_sts_account'", action.Tag
+		}
+		if r.Action == action.Delete && rapid.Bool().Draw(rt, "with") {
 			r.With = []react.WithKind{{Kind: rapid.SampledFrom(kinds).Draw(rt, "with kind")}}
 		}
 		plan, err := p.Plan(context.Background(), r, now)
@@ -104,6 +147,12 @@ func TestNothingProtectedGoesDown(t *testing.T) {
 			set := map[int]bool{index[target.UID]: true}
 			for _, m := range target.Takes {
 				set[index[m.UID]] = true
+			}
+			if r.Action == action.Tag {
+				if x := things[index[target.UID]]; x.protected || x.unknown {
+					rt.Fatalf("%s is tagged: %+v", target.ID, x)
+				}
+				continue
 			}
 			for _, s := range target.Steps {
 				if !set[index[s.Resource.UID]] {
@@ -149,9 +198,47 @@ func TestNothingProtectedGoesDown(t *testing.T) {
 				}
 			}
 		}
+		// Some come under protection after the plan.
+		cloud := newSky(w, p)
+		for i := range things {
+			if rapid.IntRange(0, 5).Draw(rt, "late") == 0 {
+				things[i].protected = true
+				cloud.things[things[i].name].Tags = map[string]string{"Protected": " TRUE"}
+			}
+		}
+		protected := map[string]bool{}
+		for i := range things {
+			protected[things[i].name] = things[i].protected || things[i].unknown
+		}
+		results, err := cloud.applier(p, r).Apply(context.Background(), plan)
+		if err != nil && plan.Refused == "" {
+			rt.Fatal(err)
+		}
+		deleted := map[string]bool{}
+		for _, call := range cloud.calls {
+			op, id, _ := strings.Cut(call, " ")
+			if protected[id] || strings.HasPrefix(id, production) {
+				rt.Fatalf("%s", call)
+			}
+			if r.Action == action.Delete && deleted[id] || r.Action == action.Tag && op != "CreateTags" {
+				rt.Fatalf("%s is called twice, or is none of the rule's", call)
+			}
+			deleted[id] = true
+		}
+		if len(deleted) > r.Limits.Max {
+			rt.Fatalf("%d are acted on, the limit is %d", len(deleted), r.Limits.Max)
+		}
+		for _, x := range results {
+			for _, s := range x.Steps {
+				if x.Done && !deleted[s.Resource.ID] {
+					rt.Fatalf("%s is done without a call", s.Resource.ID)
+				}
+			}
+		}
+		made += len(cloud.calls)
 	})
-	if ready == 0 || blocked == 0 {
-		t.Errorf("%d targets were ready, %d blocked: the estates are too plain", ready, blocked)
+	if ready == 0 || blocked == 0 || made == 0 {
+		t.Errorf("%d targets were ready, %d blocked, %d calls made: the estates are too plain", ready, blocked, made)
 	}
-	t.Log(ready, "targets were ready,", blocked, "blocked")
+	t.Log(ready, "targets were ready,", blocked, "blocked,", made, "calls made")
 }

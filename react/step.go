@@ -6,13 +6,33 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/extract/action"
 )
 
+// attempt is what came of a step, which may be one of several targets: it is
+// made once at a time, and not again after it failed for good.
+type attempt struct {
+	mu  sync.Mutex
+	err error
+}
+
 // step does one step, unless the ledger says that it is done.
 func (r *run) step(ctx context.Context, t *Target, s Step) error {
+	v, _ := r.attempts.LoadOrStore(s.ID, &attempt{})
+	a := v.(*attempt)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var e *action.Error
+	if a.err == nil || errors.As(a.err, &e) && e.Busy {
+		a.err = r.try(ctx, t, s)
+	}
+	return a.err
+}
+
+func (r *run) try(ctx context.Context, t *Target, s Step) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
