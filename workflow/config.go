@@ -41,6 +41,10 @@ type Config struct {
 	React ReactConfig `yaml:"react"`
 	// Notify are channels to people and programs, by name.
 	Notify map[string]*notify.Channel `yaml:"notify"`
+	// Jobs are done on events of a cycle and on schedules, by name.
+	Jobs map[string]*Job `yaml:"jobs"`
+	// Serve says when dewpoint serve does a cycle, and where it answers.
+	Serve ServeConfig `yaml:"serve"`
 	// Workers is how many lists are read at once, over all accounts and
 	// regions; each holds one page in memory. Default 64.
 	Workers int `yaml:"workers"`
@@ -163,6 +167,7 @@ func DefaultConfig() *Config {
 		HistoryRetention: Duration(400 * 24 * time.Hour),
 		LockTimeout:      Duration(time.Minute),
 		ScopeTimeout:     Duration(30 * time.Minute),
+		Serve:            ServeConfig{Schedule: "0 * * * *", Timezone: "UTC", CatchUp: "once", Listen: "127.0.0.1:9955"},
 		React: ReactConfig{
 			MetricsRetention: Duration(400 * 24 * time.Hour), OwnerTags: []string{"owner"}, RequiredTags: []string{"owner"},
 			ExpiresTags: react.DefaultSettings().ExpiresTags, ExpirationTags: react.DefaultSettings().ExpirationTags,
@@ -248,6 +253,12 @@ func (c *Config) validate() error {
 		}
 	}
 	if err := c.validateNotify(); err != nil {
+		return err
+	}
+	if err := c.Serve.validate(); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	if err := c.validateJobs(); err != nil {
 		return err
 	}
 	return c.AWS.validate()

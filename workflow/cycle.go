@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,9 +30,14 @@ type Cycle struct {
 	SinkFailed func(url string, err error)
 	// Sender sends notifications, nil as by default.
 	Sender *notify.Sender
-	// Told, if not nil, is called with each event, in order; the cycle goes on
-	// when it returns.
+	// Log is for what jobs print, nil for nowhere.
+	Log *slog.Logger
+	// Told, if not nil, is called with each event, in order, when its jobs are
+	// done; the cycle goes on when it returns.
 	Told func(context.Context, *Event)
+	// Began, if not nil, is called when a stage begins; what it returns, when it
+	// ends.
+	Began func(ctx context.Context, stage string) (context.Context, func(error))
 }
 
 // CycleReport is what came of a cycle.
@@ -49,6 +55,7 @@ type CycleReport struct {
 	Plans      []*react.Plan
 	Outcomes   []Outcome
 	Stages     []Stage
+	Jobs       []JobReport
 	// Interrupted says that the caller ended it early.
 	Interrupted bool
 }
@@ -94,6 +101,11 @@ func (r *CycleReport) Err() error {
 			all = append(all, fmt.Errorf("%s: %w", s.Name, s.Err))
 		}
 	}
+	for _, j := range r.Jobs {
+		if j.Err != nil {
+			all = append(all, fmt.Errorf("job %s: %w", j.Name, j.Err))
+		}
+	}
 	return errors.Join(all...)
 }
 
@@ -124,6 +136,8 @@ type round struct {
 	metrics  []*react.Metric
 	settings react.Settings
 	inForce  []*react.Rule
+	planned  []*react.Rule // those of inForce that are planned
+	jobs     *jobRunner
 	applying map[string]bool // rules that are applied
 	// cat is the whole catalogue: also kinds that are not read may refer to
 	// what a rule takes.
@@ -142,7 +156,12 @@ func (x *round) prepare() (err error) {
 	if x.Sender == nil {
 		x.Sender = &notify.Sender{}
 	}
+	if x.Log == nil {
+		x.Log = slog.New(slog.DiscardHandler)
+	}
+	x.jobs = &jobRunner{config: x.Config, version: x.Version, sender: x.Sender, log: x.Log, planOnly: x.PlanOnly}
 	x.inForce, err = RulesInForce(x.Config)
+	x.planned = x.inForce
 	x.applying = map[string]bool{}
 	for _, r := range x.inForce {
 		x.applying[r.Name] = x.Config.React.Rules[r.Name].Apply && !x.PlanOnly
@@ -152,7 +171,7 @@ func (x *round) prepare() (err error) {
 
 func (x *round) run(ctx, stop context.Context) error {
 	x.tell(ctx, PreCollect)
-	err := x.stage("collect", func() (err error) {
+	err := x.stage(ctx, "collect", func(ctx context.Context) (err error) {
 		x.report.Sync, x.report.Catalogue, err = Collect(ctx, stop, x.Config, CollectOptions{
 			SourceOptions: SourceOptions{Version: x.Version}, Progress: x.Progress, SinkFailed: x.SinkFailed,
 		})
@@ -173,61 +192,85 @@ func (x *round) run(ctx, stop context.Context) error {
 		x.follow(ctx)
 		x.report.Interrupted = ctx.Err() != nil
 	}
-	if x.report.Err() != nil && !x.report.Interrupted {
+	switch {
+	case x.report.Interrupted:
+	case x.report.Err() != nil:
 		x.tell(ctx, Failed)
+	default:
+		_ = x.stage(ctx, "notify", func(ctx context.Context) error { return x.jobs.resolve(ctx, x.event(Applied)) })
 	}
 	return nil
 }
 
 // follow does what follows a sync.
 func (x *round) follow(ctx context.Context) {
-	if x.stage("transform", func() error { return x.transform(ctx) }) == nil {
+	if x.stage(ctx, "transform", func(ctx context.Context) error { return x.transform(ctx) }) == nil {
 		x.tell(ctx, Transformed)
 	}
-	if x.stage("metrics", func() error { return x.measure(ctx) }) == nil {
+	if x.stage(ctx, "metrics", func(ctx context.Context) error { return x.measure(ctx) }) == nil {
 		x.tell(ctx, MetricsDone)
 	}
 	if len(x.inForce) == 0 || ctx.Err() != nil {
 		return
 	}
-	_ = x.stage("plan", func() error { return x.plan(ctx) })
+	_ = x.stage(ctx, "plan", func(ctx context.Context) error { return x.plan(ctx) })
 	x.tell(ctx, Planned)
 	if x.notices() {
-		_ = x.stage("notify", func() error { return x.giveNotice(ctx) })
+		_ = x.stage(ctx, "notify", func(ctx context.Context) error { return x.giveNotice(ctx) })
 	}
 	if !x.applies() || ctx.Err() != nil {
 		return
 	}
-	_ = x.stage("apply", func() error { return x.apply(ctx) })
+	_ = x.stage(ctx, "apply", func(ctx context.Context) error { return x.apply(ctx) })
 	x.tell(ctx, Applied)
-	_ = x.stage("notify", func() error { return x.sayDone(ctx) })
+	_ = x.stage(ctx, "notify", func(ctx context.Context) error { return x.sayDone(ctx) })
 }
 
 // stage does a part and notes how it went.
-func (x *round) stage(name string, do func() error) error {
+func (x *round) stage(ctx context.Context, name string, do func(context.Context) error) error {
 	start := time.Now()
-	err := do()
+	end := func(error) {}
+	if x.Began != nil {
+		ctx, end = x.Began(ctx, name)
+	}
+	err := do(ctx)
+	end(err)
 	x.report.Stages = append(x.report.Stages, Stage{Name: name, Took: time.Since(start), Err: err})
 	return err
 }
 
+// tell does the jobs of an event, and hands it on.
 func (x *round) tell(ctx context.Context, name EventName) {
-	if x.Told == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
+	e := x.event(name)
+	x.report.Jobs = append(x.report.Jobs, x.jobs.on(ctx, e)...)
+	if x.Told != nil {
+		x.Told(ctx, e)
+	}
+}
+
+func (x *round) event(name EventName) *Event {
 	e := &Event{Name: name, At: time.Now().UTC(), Cycle: x.report.ID, State: "complete"}
 	if r := x.report.Sync; r != nil {
-		e.Sync, e.State = r.ID.String(), x.report.State()
+		e.Sync = r.ID.String()
 	}
-	if err := x.report.Err(); err != nil {
-		for _, s := range x.report.Stages {
-			if s.Err != nil {
-				e.Errors = append(e.Errors, s.Name+": "+s.Err.Error())
-			}
+	if x.report.Sync != nil || name == Failed {
+		e.State = x.report.State()
+	}
+	for _, s := range x.report.Stages {
+		if s.Err != nil {
+			e.Errors = append(e.Errors, s.Name+": "+s.Err.Error())
 		}
-		if name == Failed && e.Sync == "" {
-			e.State = "failed"
+	}
+	for _, j := range x.report.Jobs {
+		if j.Err != nil {
+			e.Errors = append(e.Errors, "job "+j.Name+": "+j.Err.Error())
 		}
+	}
+	if name == MetricsDone {
+		e.Metrics, e.MeasuredAt = x.report.Metrics, x.report.MeasuredAt
 	}
 	if name == Planned || name == Applied {
 		e.Plans = x.report.Plans
@@ -235,7 +278,7 @@ func (x *round) tell(ctx context.Context, name EventName) {
 	if name == Applied {
 		e.Results = x.report.Outcomes
 	}
-	x.Told(ctx, e)
+	return e
 }
 
 // transform builds the models in each sink that takes them.
@@ -306,7 +349,7 @@ func (x *round) plan(ctx context.Context) (err error) {
 		return err
 	}
 	p.Mark = true
-	x.report.Plans, err = p.PlanAll(ctx, x.inForce, x.inForce, time.Now())
+	x.report.Plans, err = p.PlanAll(ctx, x.planned, x.inForce, time.Now())
 	return err
 }
 

@@ -23,6 +23,12 @@ const (
 	Failed      EventName = "failed"
 )
 
+// Scheduled is the event of a job whose time has come.
+const Scheduled EventName = "scheduled"
+
+// eventNames are all events of a cycle, in order.
+var eventNames = []EventName{PreCollect, Collected, Transformed, MetricsDone, Planned, Applied, Failed}
+
 // Event is what has happened in a cycle.
 type Event struct {
 	Name EventName `json:"event"`
@@ -38,6 +44,9 @@ type Event struct {
 	// applied.
 	Plans   []*react.Plan `json:"plans,omitempty"`
 	Results []Outcome     `json:"results,omitempty"`
+	// Metrics are those of the event metrics_done, at MeasuredAt.
+	Metrics    []react.Measurement `json:"-"`
+	MeasuredAt time.Time           `json:"-"`
 }
 
 // Outcome is what came of the application of a plan.

@@ -30,6 +30,9 @@ func LogCycle(log *slog.Logger, r *CycleReport) {
 			}
 		}
 	}
+	for _, j := range r.Jobs {
+		logJob(log, j)
+	}
 	for _, s := range r.Stages {
 		if s.Err != nil {
 			log.Error(s.Name+" failed", "error", s.Err.Error())

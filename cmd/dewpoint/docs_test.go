@@ -287,7 +287,7 @@ func TestExamplesOfConfiguration(t *testing.T) {
 	for _, k := range []string{"TEAMS_URL", "PAGERDUTY_KEY", "ESTATE_PASSWORD"} {
 		t.Setenv(k, "x")
 	}
-	for _, name := range []string{"workflow.md", "notifications.md"} {
+	for _, name := range []string{"workflow.md", "notifications.md", "serve.md"} {
 		text, err := os.ReadFile(filepath.Join(docs, name))
 		if err != nil {
 			t.Fatal(err)

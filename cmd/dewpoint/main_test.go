@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand, "receiver": receiverCommand},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand, "receiver": receiverCommand, "probe": probeCommand, "port": portCommand},
 		Setup: offline, Condition: condition,
 	})
 }

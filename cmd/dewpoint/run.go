@@ -70,7 +70,7 @@ func (a *app) run(c *workflow.Config, f *runFlags) error {
 	})
 	collected := false
 	cycle := &workflow.Cycle{
-		Config: c, Version: buildVersion(), PlanOnly: f.planOnly, Progress: p, SinkFailed: warnOfSink(c, log),
+		Config: c, Version: buildVersion(), PlanOnly: f.planOnly, Progress: p, SinkFailed: warnOfSink(c, log), Log: a.logger(a.err.Out),
 		Told: func(_ context.Context, e *workflow.Event) {
 			if e.Name == workflow.Collected {
 				finish()

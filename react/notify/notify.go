@@ -129,6 +129,8 @@ type Sender struct {
 	// Attempts is how often a message is sent at most while the receiver is
 	// overloaded or away; 5 if zero.
 	Attempts int
+	// Sent, if not nil, is called with what came of each message.
+	Sent func(channel string, err error)
 	// Pause waits between two attempts; nil waits on the clock.
 	Pause func(ctx context.Context, d time.Duration) error
 }
@@ -149,6 +151,9 @@ func (e temporary) Unwrap() error { return e.error }
 // with growing pauses. Errors name no secret.
 func (s *Sender) Send(ctx context.Context, name string, c *Channel, m *Message) error {
 	err := s.send(ctx, c, m)
+	if s.Sent != nil {
+		s.Sent(name, err)
+	}
 	if err != nil {
 		return fmt.Errorf("notify %s: %s", name, c.hide(err.Error()))
 	}

@@ -13,16 +13,19 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks"
 )
 
-// lease is the right to sync. Its row holds who has it, until when by the
+// lease is the right to sync, or to lead. Its row holds who has it, until when by the
 // server's clock, and a token that grows with every holder: a commit checks
 // the token, so a sync that lost its lease cannot end.
 type lease struct {
 	sink  *Sink
+	table string
 	token int64
-	// lost is closed when somebody else took the lease over.
-	lost chan struct{}
-	stop context.CancelFunc
-	done chan struct{}
+	// lost is closed when somebody else took the lease over, and of one that is
+	// strict also when it could not be renewed until it ended.
+	lost   chan struct{}
+	strict bool
+	stop   context.CancelFunc
+	done   chan struct{}
 }
 
 // How long a lease is good for and how often it is renewed. A sync that is
@@ -32,16 +35,25 @@ const (
 	leaseRenew = 15 * time.Second
 )
 
-const createLease = `CREATE TABLE IF NOT EXISTS dewpoint_lease (
+// The tables of leases: who syncs, and who leads several daemons.
+const (
+	leaseTable  = "dewpoint_lease"
+	leaderTable = "dewpoint_leader"
+)
+
+// createLease makes the table of a lease.
+func createLease(table, comment string) string {
+	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %[1]s (
 	id integer PRIMARY KEY CHECK (id = 1), token bigint NOT NULL, host text, pid bigint, process text, since timestamptz, expires_at timestamptz);
-COMMENT ON TABLE dewpoint_lease IS 'Who is syncing, and until when that is believed.';
-INSERT INTO dewpoint_lease (id, token) VALUES (1, 0) ON CONFLICT DO NOTHING`
+COMMENT ON TABLE %[1]s IS %[2]s;
+INSERT INTO %[1]s (id, token) VALUES (1, 0) ON CONFLICT DO NOTHING`, table, literal(comment))
+}
 
 // acquire takes the lease. It waits for another holder as the options say.
 func (s *Sink) acquire(ctx context.Context, c *conn) (*lease, error) {
 	deadline := time.Now().Add(s.opts.LockTimeout)
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		l, err := s.tryAcquire(ctx, c)
+		l, err := s.tryAcquire(ctx, c, leaseTable)
 		var locked *sinks.LockedError
 		if !errors.As(err, &locked) || !time.Now().Before(deadline) {
 			return l, err
@@ -56,20 +68,20 @@ func (s *Sink) acquire(ctx context.Context, c *conn) (*lease, error) {
 
 const leaseColumns = `host, pid, process, to_char(since, 'YYYY-MM-DD HH24:MI:SS "UTC"'), coalesce(expires_at > clock_timestamp(), false), token`
 
-func (s *Sink) tryAcquire(ctx context.Context, c *conn) (*lease, error) {
-	l := &lease{sink: s, lost: make(chan struct{}), done: make(chan struct{})}
+func (s *Sink) tryAcquire(ctx context.Context, c *conn, table string) (*lease, error) {
+	l := &lease{sink: s, table: table, strict: table == leaderTable, lost: make(chan struct{}), done: make(chan struct{})}
 	err := c.transaction(ctx, func() error {
 		// A row that is locked is that of a sync in its commit.
-		row, err := c.texts(ctx, "SELECT "+leaseColumns+" FROM dewpoint_lease WHERE id = 1 FOR UPDATE SKIP LOCKED")
+		row, err := c.texts(ctx, "SELECT "+leaseColumns+" FROM "+table+" WHERE id = 1 FOR UPDATE SKIP LOCKED")
 		if err != nil {
 			return err
 		}
 		if len(row) == 0 {
-			if row, err = c.texts(ctx, "SELECT "+leaseColumns+" FROM dewpoint_lease WHERE id = 1"); err != nil {
+			if row, err = c.texts(ctx, "SELECT "+leaseColumns+" FROM "+table+" WHERE id = 1"); err != nil {
 				return err
 			}
 			if len(row) == 0 {
-				return fmt.Errorf("the table dewpoint_lease has lost its row: INSERT INTO %s.dewpoint_lease (id, token) VALUES (1, 1)", ident(s.cfg.schema))
+				return fmt.Errorf("the table %[2]s has lost its row: INSERT INTO %[1]s.%[2]s (id, token) VALUES (1, 1)", ident(s.cfg.schema), table)
 			}
 			return &sinks.LockedError{URL: s.URL(), Holder: holder(row[0])}
 		}
@@ -77,8 +89,8 @@ func (s *Sink) tryAcquire(ctx context.Context, c *conn) (*lease, error) {
 			return &sinks.LockedError{URL: s.URL(), Holder: holder(row[0])}
 		}
 		host, _ := os.Hostname()
-		l.token, err = c.count(ctx, fmt.Sprintf(`UPDATE dewpoint_lease SET token = token + 1, host = %s, pid = %d, process = %s, since = clock_timestamp(), expires_at = clock_timestamp() + %s
-			WHERE id = 1 RETURNING token`, literal(host), os.Getpid(), literal(processOf(os.Getpid())), interval(leaseTime)))
+		l.token, err = c.count(ctx, fmt.Sprintf(`UPDATE %s SET token = token + 1, host = %s, pid = %d, process = %s, since = clock_timestamp(), expires_at = clock_timestamp() + %s
+			WHERE id = 1 RETURNING token`, table, literal(host), os.Getpid(), literal(processOf(os.Getpid())), interval(leaseTime)))
 		return err
 	})
 	if err != nil {
@@ -103,6 +115,7 @@ func (l *lease) renew(ctx context.Context) {
 	defer close(l.done)
 	tick := time.NewTicker(leaseRenew)
 	defer tick.Stop()
+	renewed := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -111,7 +124,11 @@ func (l *lease) renew(ctx context.Context) {
 		}
 		// A beat that fails is made up for by the next, or found out by the
 		// commit.
-		if held, err := l.beat(ctx); err == nil && !held {
+		held, err := l.beat(ctx)
+		if err == nil && held {
+			renewed = time.Now()
+		}
+		if err == nil && !held || l.strict && time.Since(renewed) > leaseTime-leaseRenew {
 			close(l.lost)
 			return
 		}
@@ -126,8 +143,8 @@ func (l *lease) beat(ctx context.Context) (held bool, err error) {
 		return false, err
 	}
 	defer c.close()
-	n, err := c.affected(ctx, fmt.Sprintf("UPDATE %s.dewpoint_lease SET expires_at = clock_timestamp() + %s WHERE id = 1 AND token = %d",
-		ident(l.sink.cfg.schema), interval(leaseTime), l.token))
+	n, err := c.affected(ctx, fmt.Sprintf("UPDATE %s.%s SET expires_at = clock_timestamp() + %s WHERE id = 1 AND token = %d",
+		ident(l.sink.cfg.schema), l.table, interval(leaseTime), l.token))
 	return n == 1, err
 }
 
@@ -158,8 +175,8 @@ func (l *lease) release(ctx context.Context) {
 		return // it expires
 	}
 	defer c.close()
-	_ = c.exec(ctx, fmt.Sprintf("UPDATE %s.dewpoint_lease SET expires_at = NULL, host = NULL, pid = NULL, process = NULL, since = NULL WHERE id = 1 AND token = %d",
-		ident(l.sink.cfg.schema), l.token))
+	_ = c.exec(ctx, fmt.Sprintf("UPDATE %s.%s SET expires_at = NULL, host = NULL, pid = NULL, process = NULL, since = NULL WHERE id = 1 AND token = %d",
+		ident(l.sink.cfg.schema), l.table, l.token))
 }
 
 // processOf identifies a process of this host beyond its number: the boot, the

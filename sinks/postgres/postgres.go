@@ -198,11 +198,16 @@ func (s *Sink) tryBootstrap(ctx context.Context, c *conn) error {
 			}
 		}
 	}
-	n, err := c.count(ctx, fmt.Sprintf("SELECT count(*) FROM pg_tables WHERE schemaname = %s AND tablename = 'dewpoint_lease'", literal(s.cfg.schema)))
+	return c.ensureLease(ctx, leaseTable, "Who is syncing, and until when that is believed.")
+}
+
+// ensureLease makes the table of a lease, if it is not there.
+func (c *conn) ensureLease(ctx context.Context, table, comment string) error {
+	n, err := c.count(ctx, fmt.Sprintf("SELECT count(*) FROM pg_tables WHERE schemaname = %s AND tablename = %s", literal(c.sink.cfg.schema), literal(table)))
 	if err != nil || n > 0 {
 		return err
 	}
-	return c.transaction(ctx, func() error { return c.exec(ctx, createLease) })
+	return c.transaction(ctx, func() error { return c.exec(ctx, createLease(table, comment)) })
 }
 
 // sweep empties the staging tables that hold anything.
