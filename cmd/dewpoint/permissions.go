@@ -82,6 +82,8 @@ func (a *app) gcpPermissions() *cobra.Command {
 		Long: `Prints the definition of a custom role with the permissions of the calls that
 the selected kinds are read by, and of finding the projects, and nothing else.
 A role of a project has none of those that organisations and folders are for.
+Kinds that the configuration reads from the Cloud Asset Inventory take its
+permission instead of their own.
 
 --write prints the role of what applies plans instead: the calls that read one
 resource, delete it and set its labels, and ask how far that is. It belongs to a
@@ -95,11 +97,15 @@ service account of its own.`,
 			if err != nil {
 				return err
 			}
-			role := gcpcatalog.ReadRole
 			if write {
-				role = gcpcatalog.WriteRole
+				_, err = a.out.Out.Write(gcpcatalog.WriteRole(entries, project))
+				return err
 			}
-			_, err = a.out.Out.Write(role(entries, project))
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Out.Write(gcpcatalog.ReadRole(entries, project, c.GCP.AssetInventory))
 			return err
 		},
 	}

@@ -17,13 +17,18 @@ var (
 
 // ReadRole is the definition of a custom role that reading the kinds takes and
 // nothing else, as gcloud iam roles create --file takes it: one of an
-// organisation, or one of a project, which finds no other projects.
-func ReadRole(entries []*catalog.Entry, project bool) []byte {
+// organisation, or one of a project, which finds no other projects. The
+// kinds named in inventory are read from the Cloud Asset Inventory.
+func ReadRole(entries []*catalog.Entry, project bool, inventory []string) []byte {
 	permissions := slices.Clone(discovery)
 	if !project {
 		permissions = append(permissions, discoveryInFolder...)
 	}
 	for _, e := range entries {
+		if slices.Contains(inventory, e.Kind.Name) {
+			permissions = append(permissions, "cloudasset.assets.listResource")
+			continue
+		}
 		permissions = append(permissions, e.Reads()...)
 	}
 	return role("dewpoint read", "What dewpoint reads resources by.", only(permissions, project))

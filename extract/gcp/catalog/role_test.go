@@ -14,7 +14,7 @@ func TestRoles(t *testing.T) {
 		entries = append(entries, e)
 	}
 	for _, x := range []struct{ name, got, want string }{
-		{"organisation", string(ReadRole(entries, false)), `title: dewpoint read
+		{"organisation", string(ReadRole(entries, false, nil)), `title: dewpoint read
 description: What dewpoint reads resources by.
 stage: GA
 includedPermissions:
@@ -25,11 +25,19 @@ includedPermissions:
 - resourcemanager.projects.get
 - resourcemanager.projects.list
 `},
-		{"project", string(ReadRole(entries, true)), `title: dewpoint read
+		{"project", string(ReadRole(entries, true, nil)), `title: dewpoint read
 description: What dewpoint reads resources by.
 stage: GA
 includedPermissions:
 - compute.disks.list
+- compute.zones.list
+- resourcemanager.projects.get
+`},
+		{"inventory", string(ReadRole(entries, true, []string{"gcp_compute_disk"})), `title: dewpoint read
+description: What dewpoint reads resources by.
+stage: GA
+includedPermissions:
+- cloudasset.assets.listResource
 - compute.zones.list
 - resourcemanager.projects.get
 `},
