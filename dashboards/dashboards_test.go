@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/dewpoint-data/dewpoint/dashboards"
+	"github.com/dewpoint-data/dewpoint/dashboards/grafana"
 	"github.com/dewpoint-data/dewpoint/dashboards/superset"
 )
 
@@ -24,6 +25,10 @@ func TestFilesAreGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	generated(t, "superset/assets", files)
+	if files, err = grafana.Dashboards(grafana.Default); err != nil {
+		t.Fatal(err)
+	}
+	generated(t, "grafana/dashboards", files)
 }
 
 func generated(t *testing.T, dir string, files map[string][]byte) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dewpoint-data/dewpoint/dashboards"
+	"github.com/dewpoint-data/dewpoint/dashboards/grafana"
 	"github.com/dewpoint-data/dewpoint/dashboards/metabase"
 	"github.com/dewpoint-data/dewpoint/dashboards/superset"
 	"github.com/dewpoint-data/dewpoint/sinks"
@@ -33,7 +34,7 @@ again replaces what was there.`,
 			return usagef("unknown tool %q%s", args[0], suggest(args[0], commandNames(cmd)))
 		},
 	}
-	cmd.AddCommand(a.supersetCommand(), a.metabaseCommand())
+	cmd.AddCommand(a.supersetCommand(), a.metabaseCommand(), a.grafanaCommand())
 	return cmd
 }
 
@@ -139,6 +140,45 @@ not answer.`,
 	f.StringVar(&o.Database, "database", "dewpoint", "`name` of the database in Metabase")
 	f.StringVar(&schema, "schema", "", "`schema` of the models (default as the sink has it)")
 	f.StringVar(&o.Collection, "collection", "dewpoint", "`name` of the collection")
+	return cmd
+}
+
+func (a *app) grafanaCommand() *cobra.Command {
+	o := grafana.Default
+	var output string
+	cmd := &cobra.Command{
+		Use:   "grafana",
+		Short: "Write the dashboards of what changes with time for Grafana",
+		Long: `Writes two dashboards of what changes with time, one over the tables in Postgres
+and one over Prometheus, and the files by which Grafana provisions them and their
+data sources. They show what dewpoint metrics --write keeps and what dewpoint
+metrics --listen answers.`,
+		Example: `  dewpoint dashboards grafana --output grafana`,
+		Args:    noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if output == "" {
+				return usagef("name a folder by --output")
+			}
+			files, err := grafana.Files(o)
+			if err != nil {
+				return err
+			}
+			for path, text := range files {
+				path = filepath.Join(output, path)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					return err
+				}
+				if err := os.WriteFile(path, text, 0o644); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&output, "output", "o", "", "write to this `folder`")
+	f.StringVar(&o.Dewpoint, "dewpoint-schema", o.Dewpoint, "`schema` of dewpoint's own tables")
+	f.StringVar(&o.Models, "schema", o.Models, "`schema` of the models")
 	return cmd
 }
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +88,66 @@ func askDashboards(t *testing.T, db *sql.DB) {
 		}
 	}
 	askSuperset(t, db)
+}
+
+// askGrafana holds that each panel over Postgres has rows, of times, lines and
+// values, and that the labels of each metric are those that the panels over
+// Prometheus name.
+func askGrafana(t *testing.T, db *sql.DB) {
+	text, err := os.ReadFile("../../dashboards/grafana/dashboards/dewpoint.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ RawSQL string }
+		}
+		Templating struct {
+			List []struct{ Name, Query string }
+		}
+	}
+	if err := json.Unmarshal(text, &board); err != nil {
+		t.Fatal(err)
+	}
+	accounts := ""
+	for _, v := range board.Templating.List {
+		if v.Name == "account" {
+			accounts = strings.ReplaceAll(v.Query, "ORDER BY 1", "")
+			if _, _, n := answers(t, db, v.Query); n == 0 {
+				t.Error("the variable account has no values")
+			}
+		}
+	}
+	filter := regexp.MustCompile(`\$__timeFilter\((\w+)\)`)
+	// A first sync has no history, and nothing in the recording is of today.
+	late := regexp.MustCompile("resource_history|churned_resources")
+	for _, p := range board.Panels {
+		q := filter.ReplaceAllString(p.Targets[0].RawSQL, "$1 BETWEEN '1970-01-01T00:00:00Z' AND '2100-01-01T00:00:00Z'")
+		q = strings.ReplaceAll(q, "${account:sqlstring}", accounts)
+		columns, types, n := answers(t, db, q)
+		if n == 0 && !late.MatchString(q) {
+			t.Errorf("the panel %q has no rows", p.Title)
+		}
+		if len(columns) < 2 || columns[0] != "time" || !strings.HasPrefix(types[0], "TIMESTAMP") {
+			t.Errorf("the panel %q has the columns %q of %q", p.Title, columns, types)
+		}
+	}
+	series, err := dashboards.LoadSeries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range series {
+		labels := slices.Concat(s.By, slices.Collect(maps.Keys(s.Where)))
+		if !s.Global {
+			labels = append(labels, "account")
+		}
+		for _, l := range labels {
+			if _, _, n := answers(t, db, "SELECT 1 FROM metrics WHERE name = '"+s.Metric+"' AND labels ->> '"+l+"' IS NOT NULL"); n == 0 && s.Metric != "" && !late.MatchString(s.Metric) {
+				t.Errorf("%s: the metric %s has no label %s", s.Title, s.Metric, l)
+			}
+		}
+	}
 }
 
 // supersetFile reads a file of the bundle as it stands in the repository.

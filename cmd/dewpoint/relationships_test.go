@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/rows"
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
+	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/sinks"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
 	"github.com/dewpoint-data/dewpoint/transform"
@@ -51,13 +53,17 @@ func TestDemoEstate(t *testing.T) {
 			}
 		}
 		askDashboards(t, db)
+		if strings.HasPrefix(url, "postgres:") {
+			askGrafana(t, db)
+		}
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// replayDemo syncs the demo estate into a sink and builds the models.
+// replayDemo syncs the demo estate into a sink, builds the models and keeps
+// the metrics.
 func replayDemo(t *testing.T, url string) {
 	t.Helper()
 	a := &app{in: os.Stdin, config: "../../examples/demo/dewpoint.yaml"}
@@ -85,6 +91,17 @@ func replayDemo(t *testing.T, url string) {
 	}
 	defer s.Close()
 	if _, err := transform.Run(t.Context(), s.(sinks.Modeller), nil); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := workflow.ReactSettings(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &measuring{app: a, config: c, metrics: react.BundledMetrics(), settings: settings, write: true}
+	if err := m.measure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.failed(); err != nil {
 		t.Fatal(err)
 	}
 }

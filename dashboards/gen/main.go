@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/dewpoint-data/dewpoint/dashboards/grafana"
 	"github.com/dewpoint-data/dewpoint/dashboards/superset"
 )
 
@@ -15,6 +16,12 @@ func main() {
 	files, err := superset.Files(superset.Default)
 	if err == nil {
 		err = write("superset/assets", files)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	if files, err = grafana.Dashboards(grafana.Default); err == nil {
+		err = write("grafana/dashboards", files)
 	}
 	if err != nil {
 		log.Fatal(err)

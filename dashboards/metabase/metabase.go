@@ -120,7 +120,7 @@ func (c *client) database(ctx context.Context, o Options) (int, error) {
 	case "duckdb":
 		details = object{"database_file": o.Connection.File, "read_only": true}
 	default:
-		return 0, fmt.Errorf("Metabase has no database %s: make it there, or name a sink", o.Database)
+		return 0, fmt.Errorf("there is no database %s in Metabase: make it there, or name a sink", o.Database)
 	}
 	var made struct {
 		ID int `json:"id"`

@@ -340,7 +340,7 @@ func TestRefusals(t *testing.T) {
 		"is of the engine h2": {server: metabase.Server{Key: "mb_key"}, change: func(o *metabase.Options) {
 			o.Database = "Sample Database"
 		}},
-		"has no database other": {server: metabase.Server{Key: "mb_key"}, change: func(o *metabase.Options) {
+		"no database other": {server: metabase.Server{Key: "mb_key"}, change: func(o *metabase.Options) {
 			o.Database, o.Connection = "other", dashboards.Connection{Models: "dewpoint_models"}
 		}},
 	} {
