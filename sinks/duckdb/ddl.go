@@ -113,6 +113,10 @@ func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 		if i > 0 {
 			m2.WriteString(", ")
 		}
+		if !known {
+			fmt.Fprintf(&m2, "%s: %s", literal(c), m.nowLiteral())
+			continue
+		}
 		fmt.Fprintf(&m2, "%s: coalesce((SELECT max(columns[%[1]s]) FROM kinds WHERE key = %[2]s), %[3]s)", literal(c), literal(k.Key), m.nowLiteral())
 	}
 	insert := fmt.Sprintf("CREATE OR REPLACE TEMP TABLE next_kind AS SELECT %s AS kind, %s AS key, %s AS definition, %s AS since, MAP {%s} AS columns, %s AS layout, %s AS parent, %s AS base, %s AS edges, %s AS cloud, %s AS declared",
