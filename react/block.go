@@ -86,6 +86,9 @@ func (s *planning) inspect(u *unit) {
 				u.block("%s is managed by %s %s", name, l.toKind, l.toRef)
 			}
 		}
+		if by := manager(f); by != "" && uid == u.root {
+			u.block("%s is managed by %s", name, by)
+		}
 		if why := s.fresh.of(f.Kind, f.scope, s.since); why != "" {
 			u.block("%s", why)
 		}
@@ -109,6 +112,25 @@ func (s *planning) inspect(u *unit) {
 			}
 		}
 	}
+}
+
+// manager is what made an object of Kubernetes and would make it anew, by the
+// labels that Helm, Argo CD, Flux and OLM set.
+func manager(f *fact) string {
+	if f.Cloud != "kubernetes" {
+		return ""
+	}
+	if v := f.Tags["app.kubernetes.io/managed-by"]; v != "" {
+		return v
+	}
+	for _, m := range [][2]string{
+		{"argocd.argoproj.io/instance", "Argo CD"}, {"helm.toolkit.fluxcd.io/name", "Flux"}, {"kustomize.toolkit.fluxcd.io/name", "Flux"}, {"olm.owner", "OLM"},
+	} {
+		if v := f.Tags[m[0]]; v != "" {
+			return m[1] + ": " + v
+		}
+	}
+	return ""
 }
 
 func (s *planning) owner(f *fact) string {

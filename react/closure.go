@@ -187,6 +187,9 @@ func (s *planning) readLinks(ctx context.Context, ids []string) error {
 	}
 	candidates := map[string][]string{} // kind -> referrers that may go along
 	for _, l := range in {
+		if l.relation == ownedBy && s.rule.Propagation == orphan {
+			l.onDelete = string(schema.None)
+		}
 		s.inward[l.to] = append(s.inward[l.to], l)
 		for _, w := range s.rule.With {
 			if w.Kind == l.fromKind && w.Along != "" {
@@ -199,7 +202,7 @@ func (s *planning) readLinks(ctx context.Context, ids []string) error {
 			return err
 		}
 	}
-	owned, err := s.Estate.links(ctx, "from_id IN (%s) AND relation = 'managed_by'", ids, s.Estate.Dialect.uuid)
+	owned, err := s.Estate.links(ctx, "from_id IN (%s) AND relation IN ('managed_by', '"+ownedBy+"')", ids, s.Estate.Dialect.uuid)
 	if err != nil {
 		return err
 	}
@@ -229,6 +232,10 @@ func (s *planning) readLinks(ctx context.Context, ids []string) error {
 	}
 	return nil
 }
+
+// ownedBy is the relation of an object of Kubernetes to what owns it, which
+// makes it anew and takes it along.
+const ownedBy = "owned_by"
 
 // readAlong finds out which resources of a kind have no deletion of their own.
 func (s *planning) readAlong(ctx context.Context, w WithKind, ids []string) error {

@@ -3,7 +3,9 @@ package react
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -131,4 +133,41 @@ func (d Dialect) value(column string) string {
 		return "TO_JSON(TO_VARIANT(" + column + "))"
 	}
 	return "CAST(to_json(" + column + ") AS VARCHAR)"
+}
+
+// Document is a column of a row that holds JSON.
+type Document struct{ Account, Text string }
+
+// Documents are those in a column of a kind's table, none where there is no
+// such table or column.
+func (e *Estate) Documents(ctx context.Context, kind, column string) ([]Document, error) {
+	if !e.Has(kind) {
+		return nil, nil
+	}
+	fail := func(err error) ([]Document, error) { return nil, fmt.Errorf("read %s of %s: %w", column, kind, err) }
+	none, err := e.DB.QueryContext(ctx, "SELECT * FROM "+kind+" WHERE 1 = 0")
+	if err != nil {
+		return fail(err)
+	}
+	columns, err := none.Columns()
+	if err = errors.Join(err, none.Close()); err != nil {
+		return fail(err)
+	}
+	if !slices.ContainsFunc(columns, func(c string) bool { return strings.EqualFold(c, column) }) {
+		return nil, nil
+	}
+	rows, err := e.DB.QueryContext(ctx, "SELECT account, "+e.Dialect.document(column)+" FROM "+kind+" WHERE "+column+" IS NOT NULL")
+	if err != nil {
+		return fail(err)
+	}
+	defer rows.Close()
+	var out []Document
+	for rows.Next() {
+		var d Document
+		if err := rows.Scan(&d.Account, &d.Text); err != nil {
+			return fail(err)
+		}
+		out = append(out, d)
+	}
+	return out, rows.Err()
 }

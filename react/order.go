@@ -115,12 +115,13 @@ func (s *planning) deletion(u *unit) Target {
 	})
 	for _, uid := range u.order {
 		f := s.facts[uid]
-		calls, err := s.Calls.Calls(action.Delete, f.Resource, action.Args{})
+		options := s.rule.options(&f.Resource)
+		calls, err := s.Calls.Calls(action.Delete, f.Resource, action.Args{Options: options})
 		if err != nil {
 			u.block("%s cannot be deleted: %s", s.name(u, uid), err)
 			continue
 		}
-		t.Steps = append(t.Steps, Step{ID: stepID(s.plan.ID, uid, action.Delete), Verb: action.Delete, Resource: f.Resource, Calls: calls})
+		t.Steps = append(t.Steps, Step{ID: stepID(s.plan.ID, uid, action.Delete), Verb: action.Delete, Resource: f.Resource, Calls: calls, Options: options})
 	}
 	return t
 }

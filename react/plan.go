@@ -78,6 +78,8 @@ type Step struct {
 	Verb     action.Verb     `json:"verb"`
 	Resource action.Resource `json:"resource"`
 	Calls    []action.Call   `json:"calls"`
+	// Options are how a deletion is made.
+	Options action.Options `json:"options,omitzero"`
 	// Set and Remove are the tags of the verbs tag and untag.
 	Set    map[string]string `json:"set,omitempty"`
 	Remove []string          `json:"remove,omitempty"`

@@ -63,6 +63,10 @@ type Rule struct {
 	Accounts []string `yaml:"accounts"`
 	Kinds    []string `yaml:"kinds"`
 
+	// Propagation says what becomes of what a deleted object of Kubernetes owns:
+	// background (the default) or foreground deletes it, orphan leaves it.
+	Propagation string `yaml:"propagation" json:",omitempty"`
+
 	// NotifyBefore says that grace runs from when somebody was told, and that
 	// nothing is acted on before.
 	NotifyBefore bool `yaml:"notify_before" json:"-"`
@@ -194,6 +198,8 @@ func (r *Rule) validate() error {
 		return errors.New("limits must not be negative, percent at most 100")
 	case r.Action != action.Delete && len(r.With) > 0:
 		return errors.New("with needs action: delete")
+	case !slices.Contains([]string{"", "background", "foreground", orphan}, r.Propagation):
+		return fmt.Errorf("propagation is %q: take background, foreground or orphan", r.Propagation)
 	}
 	for _, globs := range [][]string{r.Accounts, r.Kinds, r.Unread} {
 		if err := validGlobs(globs); err != nil {
@@ -206,6 +212,18 @@ func (r *Rule) validate() error {
 		}
 	}
 	return nil
+}
+
+// orphan is the propagation that leaves what an object owns.
+const orphan = "orphan"
+
+// options are how the rule wants deletions to be made of a resource.
+func (r *Rule) options(of *action.Resource) action.Options {
+	var o action.Options
+	if of.Cloud == "kubernetes" {
+		o.Propagation = r.Propagation
+	}
+	return o
 }
 
 func validGlobs(globs []string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,9 +66,9 @@ func (r *run) try(ctx context.Context, t *Target, s Step) error {
 	case cur == nil, entry.State == Called && s.Verb != action.Delete, s.tagged(cur.Tags):
 		// It is as it should be, or the answer was that it will be.
 		return r.enter(ctx, entry, Done, "", nil)
-	case s.Verb == action.Delete && (entry.State == Called || ending(cur.Status)):
+	case s.Verb == action.Delete && (entry.State == Called || entry.State == Waiting || ending(cur.Status)):
 		// It is being deleted: another call would be for nothing.
-		if err := r.await(ctx, s); err != nil {
+		if err := r.waits(ctx, entry, s); err != nil {
 			return err
 		}
 		return r.enter(ctx, entry, Done, "", nil)
@@ -94,7 +95,7 @@ func (r *run) renewed(s Step, cur *action.Current) (Step, error) {
 	out := s
 	out.Resource = s.Resource.As(cur)
 	var err error
-	if out.Calls, err = r.Cloud.Calls(s.Verb, out.Resource, action.Args{Tags: s.Set, Keys: s.Remove}); err != nil {
+	if out.Calls, err = r.Cloud.Calls(s.Verb, out.Resource, action.Args{Tags: s.Set, Keys: s.Remove, Options: s.Options}); err != nil {
 		return s, err
 	}
 	if !slices.EqualFunc(out.Calls, s.Calls, func(a, b action.Call) bool { return a.Service == b.Service && a.Op == b.Op }) {
@@ -224,7 +225,7 @@ func (r *run) call(ctx context.Context, entry Action, s Step) error {
 		return err
 	}
 	if s.Verb == action.Delete {
-		if err := r.await(ctx, s); err != nil {
+		if err := r.waits(ctx, entry, s); err != nil {
 			return err
 		}
 	}
@@ -273,6 +274,31 @@ func (r *run) operation(ctx context.Context, w action.Waiter, s Step, c action.C
 	}
 }
 
+// heldShare is the share of the patience after which what finalizers hold is
+// left to them: their controllers need seconds, or somebody's help.
+const heldShare = 15
+
+// heldError says that a resource is being deleted and waits for its finalizers.
+type heldError struct {
+	of   action.Resource
+	held []string
+}
+
+func (e *heldError) Error() string {
+	return fmt.Sprintf("%s %s: it is being deleted and waits for its finalizers %s: apply the plan again to go on", e.of.Kind, e.of.ID, strings.Join(e.held, ", "))
+}
+
+// waits awaits the deletion of a step's resource; the action is waiting where
+// finalizers hold it.
+func (r *run) waits(ctx context.Context, entry Action, s Step) error {
+	err := r.await(ctx, s)
+	var held *heldError
+	if errors.As(err, &held) {
+		return errors.Join(err, r.enter(ctx, entry, Waiting, "", err))
+	}
+	return err
+}
+
 // fail enters that a step is given up.
 func (r *run) fail(ctx context.Context, s Step, why error) error {
 	r.mu.Lock()
@@ -283,7 +309,8 @@ func (r *run) fail(ctx context.Context, s Step, why error) error {
 
 // await waits until a resource is gone.
 func (r *run) await(ctx context.Context, s Step) error {
-	deadline := r.now().Add(r.patience())
+	began := r.now()
+	deadline := began.Add(r.patience())
 	for {
 		cur, err := r.Cloud.Read(ctx, s.Resource)
 		switch {
@@ -293,6 +320,8 @@ func (r *run) await(ctx context.Context, s Step) error {
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case err == nil && len(cur.Held) > 0 && r.now().Sub(began) >= r.patience()/heldShare:
+			return &heldError{s.Resource, cur.Held}
 		case !r.now().Before(deadline):
 			return fmt.Errorf("%s %s: its deletion was called for and is not done after %s: apply the plan again to go on", s.Resource.Kind, s.Resource.ID, r.patience())
 		}

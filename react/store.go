@@ -54,6 +54,7 @@ const (
 	Done    State = "done"
 	Failed  State = "failed"
 	Unknown State = "unknown" // whether the call was carried out
+	Waiting State = "waiting" // for what holds the resource, of a deletion that was called for
 )
 
 // Action is an entry of the ledger.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/extract/acting"
@@ -15,11 +16,12 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/extract/gcp"
+	"github.com/dewpoint-data/dewpoint/extract/k8s"
 	"github.com/dewpoint-data/dewpoint/extract/reading"
 	"github.com/dewpoint-data/dewpoint/react"
 )
 
-// Actor acts in the accounts that react.aws and react.gcp name, and nowhere
+// Actor acts in what react.aws, react.gcp and react.kubernetes name, and nowhere
 // else.
 type Actor struct {
 	config    *Config
@@ -30,14 +32,16 @@ type Actor struct {
 	client   *aws.Client             // nil before the first call
 	accounts map[string]*aws.Account // by id
 	projects map[int]*gcp.Actor      // by index in react.gcp
+	clusters []*k8s.Clusters         // by index in react.kubernetes, nil before they are asked for
+	served   acting.Clusters
 	closers  []func()
 }
 
 // OpenActor opens what the configuration acts with. It is a *ConfigError where
 // there is nothing: credentials that read do not write.
 func OpenActor(c *Config, version string) (*Actor, error) {
-	if len(c.React.AWS)+len(c.React.GCP) == 0 {
-		return nil, &ConfigError{errors.New("react.aws and react.gcp are empty: name how accounts and projects are entered to act in them; what reads does not write")}
+	if len(c.React.AWS)+len(c.React.GCP)+len(c.React.Kubernetes) == 0 {
+		return nil, &ConfigError{errors.New("react.aws, react.gcp and react.kubernetes are empty: name how accounts, projects and clusters are entered to act in them; what reads does not write")}
 	}
 	return &Actor{config: c, limiter: extract.NewLimiter(), userAgent: "dewpoint/" + version, projects: map[int]*gcp.Actor{}}, nil
 }
@@ -50,14 +54,75 @@ func (a *Actor) Close() error {
 	return nil
 }
 
-// Cloud acts by a catalogue.
-func (a *Actor) Cloud(cat *catalog.Catalogue) *acting.Cloud {
-	return &acting.Cloud{Declared: acting.Declared{Catalogue: cat, Vendors: clouds.Vendors()}, Place: a.place, Names: a.name}
+// Cloud acts by a catalogue, and in clusters by what they serve.
+func (a *Actor) Cloud(ctx context.Context, cat *catalog.Catalogue) (*acting.Cloud, error) {
+	if err := a.enterClusters(ctx, cat); err != nil {
+		return nil, err
+	}
+	return &acting.Cloud{
+		Declared: acting.Declared{Catalogue: cat, Vendors: clouds.Vendors(), Clusters: a.served}, Place: a.place, Names: a.name, Cluster: a.cluster,
+	}, nil
+}
+
+// enterClusters finds out what the clusters serve, once. One that cannot be
+// entered is an error of what is to be done there.
+func (a *Actor) enterClusters(ctx context.Context, cat *catalog.Catalogue) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.served != nil {
+		return nil
+	}
+	served := acting.Clusters{}
+	for _, x := range a.config.React.Kubernetes {
+		cs, err := k8s.Open(ctx, k8s.Options{
+			Kubeconfig: x.Kubeconfig, Contexts: x.Contexts, InCluster: x.InCluster, ClusterID: x.ClusterID, Limiter: a.limiter, UserAgent: a.userAgent,
+		})
+		if err != nil {
+			return fmt.Errorf("react.kubernetes: %w", err)
+		}
+		a.clusters = append(a.clusters, cs)
+		a.closers = append(a.closers, cs.Close)
+		additions, err := cs.Additions(cat)
+		if err != nil {
+			return fmt.Errorf("react.kubernetes: %w", err)
+		}
+		with, err := cat.With(additions...)
+		if with == nil {
+			return fmt.Errorf("react.kubernetes: %w", err)
+		}
+		for _, c := range cs.List() {
+			if c.Err() == nil && served[c.ID] == nil {
+				served.Add(c.ID, c.Serving(with))
+			}
+		}
+	}
+	a.served = served
+	return nil
+}
+
+// cluster is the cluster of an id.
+func (a *Actor) cluster(_ context.Context, id string) (*k8s.Cluster, error) {
+	var failed error
+	for _, cs := range a.clusters {
+		c, err := cs.Find(id)
+		if err == nil {
+			return c, nil
+		}
+		failed = err
+	}
+	if failed == nil {
+		failed = fmt.Errorf("it names no context of %s", id)
+	}
+	return nil, fmt.Errorf("react.kubernetes: %w", failed)
 }
 
 // NewApplier makes what carries out plans of a rule.
-func NewApplier(c *Config, cat *catalog.Catalogue, actor *Actor, store react.Store, rule *react.Rule, version string) *react.Applier {
-	return &react.Applier{Cloud: actor.Cloud(cat), Store: store, Recheck: Recheck(c, cat, rule, store, version), Protection: Protection(c)}
+func NewApplier(ctx context.Context, c *Config, cat *catalog.Catalogue, actor *Actor, store react.Store, rule *react.Rule, version string) (*react.Applier, error) {
+	cloud, err := actor.Cloud(ctx, cat)
+	if err != nil {
+		return nil, err
+	}
+	return &react.Applier{Cloud: cloud, Store: store, Recheck: Recheck(c, cat, rule, store, version), Protection: Protection(c), Patience: time.Duration(c.React.Patience)}, nil
 }
 
 // place enters accounts when it is first asked.
@@ -76,7 +141,7 @@ func (a *Actor) place(ctx context.Context, cloud, account, region string) (readi
 		}
 		return p.Place(ctx, account)
 	}
-	return reading.Place{}, fmt.Errorf("plans for %s cannot be applied by this version", cloud)
+	return reading.Place{}, fmt.Errorf("nothing acts in %s", cloud)
 }
 
 // account is an account of AWS. All are entered at once: which ids they have

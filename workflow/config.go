@@ -104,6 +104,12 @@ type ReactConfig struct {
 	// GCP is as whom projects of Google are acted in; the first entry that a
 	// project matches counts.
 	GCP []ActingProject `yaml:"gcp"`
+	// Kubernetes is how clusters are entered to act in them; the first entry
+	// that leads to a cluster counts.
+	Kubernetes []ActingClusters `yaml:"kubernetes"`
+	// Patience is how long a call is repeated that something is in the way of,
+	// and how long a deletion is waited for.
+	Patience Duration `yaml:"patience"`
 	// State is the file that holds marks and the ledger, where the first sink
 	// is no Postgres.
 	State string `yaml:"state"`
@@ -171,7 +177,7 @@ func DefaultConfig() *Config {
 		React: ReactConfig{
 			MetricsRetention: Duration(400 * 24 * time.Hour), OwnerTags: []string{"owner"}, RequiredTags: []string{"owner"},
 			ExpiresTags: react.DefaultSettings().ExpiresTags, ExpirationTags: react.DefaultSettings().ExpirationTags,
-			Protect: ProtectConfig{Tags: react.DefaultProtection().Tags}, Fresh: Duration(3 * time.Hour), MaxPerDay: 500, State: "dewpoint.state",
+			Protect: ProtectConfig{Tags: react.DefaultProtection().Tags}, Fresh: Duration(3 * time.Hour), MaxPerDay: 500, Patience: Duration(15 * time.Minute), State: "dewpoint.state",
 		},
 	}
 }
@@ -350,4 +356,13 @@ type ActingProject struct {
 	Impersonate  []string `yaml:"impersonate"`
 	QuotaProject string   `yaml:"quota_project"`
 	Anonymous    bool     `yaml:"anonymous"`
+}
+
+// ActingClusters says how clusters are entered to act in them.
+type ActingClusters struct {
+	// Kubeconfig, Contexts, InCluster and ClusterID are as in KubernetesConfig.
+	Kubeconfig string            `yaml:"kubeconfig"`
+	Contexts   []string          `yaml:"contexts"`
+	InCluster  bool              `yaml:"in_cluster"`
+	ClusterID  map[string]string `yaml:"cluster_id"`
 }

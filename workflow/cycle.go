@@ -344,7 +344,7 @@ func (x *round) plan(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	p, err := NewPlanner(x.Config, e, x.cat, store, x.Version)
+	p, err := NewPlanner(ctx, x.Config, e, x.cat, store, x.Version)
 	if err != nil {
 		return err
 	}
@@ -385,7 +385,10 @@ func (x *round) apply(ctx context.Context) (err error) {
 		}
 		rule := x.inForce[findRule(x.inForce, p.Rule)]
 		o := Outcome{Plan: p, Rule: p.Rule}
-		o.Results, o.Err = NewApplier(x.Config, x.cat, actor, store, rule, x.Version).Apply(ctx, p)
+		var a *react.Applier
+		if a, o.Err = NewApplier(ctx, x.Config, x.cat, actor, store, rule, x.Version); o.Err == nil {
+			o.Results, o.Err = a.Apply(ctx, p)
+		}
 		x.report.Outcomes = append(x.report.Outcomes, o)
 		failed = append(failed, o.Err)
 	}

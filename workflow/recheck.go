@@ -24,11 +24,14 @@ func Recheck(c *Config, cat *catalog.Catalogue, rule *react.Rule, store react.St
 	return func(ctx context.Context, p *react.Plan) (again *react.Plan, err error) {
 		reads := closureOf(cat, rule, p)
 		// What the configuration does not read was not in the estate either.
-		selected, err := SelectKinds(c, cat)
+		selected, err := selectKinds(cat, c.Clouds(), known(cat, c.Kinds.Only, "kubernetes"), c.Kinds.Skip)
 		if err != nil {
 			return nil, err
 		}
 		reads.kinds = slices.DeleteFunc(reads.kinds, func(k string) bool {
+			if _, known := cat.Entry(k); !known {
+				return false // what clusters serve besides
+			}
 			return !slices.ContainsFunc(selected, func(e *catalog.Entry) bool { return e.Kind.Name == k && slices.Contains(c.Clouds(), e.Kind.Cloud) })
 		})
 		e, done, err := readAnew(ctx, c, reads, version)
@@ -36,7 +39,7 @@ func Recheck(c *Config, cat *catalog.Catalogue, rule *react.Rule, store react.St
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, done()) }()
-		planner, err := NewPlanner(c, e, cat, store, version)
+		planner, err := NewPlanner(ctx, c, e, cat, store, version)
 		if err != nil {
 			return nil, err
 		}

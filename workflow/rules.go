@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/acting"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/clouds"
+	"github.com/dewpoint-data/dewpoint/extract/k8s"
 	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres"
@@ -76,7 +78,7 @@ func OpenStore(ctx context.Context, c *Config) (react.Store, error) {
 }
 
 // NewPlanner makes the planner of a configuration for an estate.
-func NewPlanner(c *Config, e *react.Estate, cat *catalog.Catalogue, store react.Store, version string) (*react.Planner, error) {
+func NewPlanner(ctx context.Context, c *Config, e *react.Estate, cat *catalog.Catalogue, store react.Store, version string) (*react.Planner, error) {
 	settings, err := ReactSettings(c)
 	if err != nil {
 		return nil, err
@@ -85,6 +87,10 @@ func NewPlanner(c *Config, e *react.Estate, cat *catalog.Catalogue, store react.
 	if err := p.Validate(); err != nil {
 		return nil, &ConfigError{fmt.Errorf("react.protect: %w", err)}
 	}
+	served, err := servedBy(ctx, e)
+	if err != nil {
+		return nil, err
+	}
 	kinds := map[string]*schema.Kind{}
 	for _, entry := range cat.Entries() {
 		if !entry.Optional {
@@ -92,9 +98,26 @@ func NewPlanner(c *Config, e *react.Estate, cat *catalog.Catalogue, store react.
 		}
 	}
 	return &react.Planner{
-		Estate: e, Kinds: kinds, Calls: acting.Declared{Catalogue: cat, Vendors: clouds.Vendors()}, Settings: settings, Protection: p, Store: store,
+		Estate: e, Kinds: kinds, Calls: acting.Declared{Catalogue: cat, Vendors: clouds.Vendors(), Clusters: served}, Settings: settings, Protection: p, Store: store,
 		Fresh: time.Duration(c.React.Fresh), PerDay: c.React.MaxPerDay, Version: version,
 	}, nil
+}
+
+// servedBy is what clusters serve, as the estate's last sync saw it.
+func servedBy(ctx context.Context, e *react.Estate) (acting.Clusters, error) {
+	out := acting.Clusters{}
+	documents, err := e.Documents(ctx, "kubernetes_cluster", "resources")
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range documents {
+		var served []k8s.Served
+		if err := json.Unmarshal([]byte(d.Text), &served); err != nil {
+			return nil, fmt.Errorf("kubernetes_cluster: resources of %s: %w", d.Account, err)
+		}
+		out.Add(d.Account, served)
+	}
+	return out, nil
 }
 
 // Protection is what the configuration protects.

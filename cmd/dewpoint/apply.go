@@ -35,8 +35,8 @@ that, and only what both say is done. Each resource is read by its id right
 before it is acted on. What refers to another goes first. The ledger says what
 was done; a plan whose application was interrupted is applied again to go on.
 
-It acts with the credentials of react.aws and react.gcp and no others; without
-any it does nothing. Plans for Kubernetes cannot be applied yet.
+It acts with the credentials of react.aws, react.gcp and react.kubernetes and no
+others; without any it does nothing.
 
 Exit codes: 0 all was done, 3 something was left and is said, 1 failed.`,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -115,7 +115,7 @@ func (a *app) planNow(ctx context.Context, c *workflow.Config, cat *catalog.Cata
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	p, err := workflow.NewPlanner(c, e, cat, store, buildVersion())
+	p, err := workflow.NewPlanner(ctx, c, e, cat, store, buildVersion())
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,11 @@ func (a *app) applyPlan(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 	if err != nil {
 		return nil, err
 	}
-	return workflow.NewApplier(c, cat, actor, store, rules[0], buildVersion()).Apply(ctx, p)
+	x, err := workflow.NewApplier(ctx, c, cat, actor, store, rules[0], buildVersion())
+	if err != nil {
+		return nil, err
+	}
+	return x.Apply(ctx, p)
 }
 
 func (a *app) printResults(p *react.Plan, results []react.Result) error {
@@ -165,10 +169,10 @@ func (a *app) printResults(p *react.Plan, results []react.Result) error {
 		if !r.Done {
 			word, why = "left", r.Why
 		}
-		t.Row(word, r.Kind+" "+r.ID, r.Account, r.Region, r.Owner, why)
+		t.Row(word, r.Shown(), r.Account, r.Region, r.Owner, why)
 		for _, m := range r.Takes {
 			if r.Done {
-				t.Row("  with it", m.Kind+" "+m.ID, m.Account, m.Region, "", m.Why)
+				t.Row("  with it", m.Shown(), m.Account, m.Region, "", m.Why)
 			}
 		}
 	}

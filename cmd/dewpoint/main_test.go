@@ -13,6 +13,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/extract/aws/awsfake"
 	"github.com/dewpoint-data/dewpoint/extract/gcp/gcpfake"
+	"github.com/dewpoint-data/dewpoint/extract/k8s/kubetest"
 	"github.com/dewpoint-data/dewpoint/sinks/postgres/postgrestest"
 )
 
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand, "receiver": receiverCommand, "probe": probeCommand, "port": portCommand},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand, "kube": kubeCommand, "receiver": receiverCommand, "probe": probeCommand, "port": portCommand},
 		Setup: offline, Condition: condition,
 	})
 }
@@ -40,6 +41,7 @@ func offline(e *testscript.Env) error {
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("NO_COLOR", "1")
 	e.Values[serverKey{}] = new(*awsfake.Server)
+	e.Values[kubeKey{}] = new(*kubetest.Server)
 	e.Values[googleKey{}] = new(*gcpfake.Server)
 	e.Values[receiverKey{}] = new(*receiver)
 	e.Values[postgresKey{}] = new(*postgrestest.Server)

@@ -117,14 +117,20 @@ service account of its own.`,
 
 func (a *app) kubernetesPermissions() *cobra.Command {
 	var name string
+	var write bool
 	var kinds selector
 	kubernetes := &cobra.Command{
 		Use:   "kubernetes",
 		Short: "Print the ClusterRole that reading Kubernetes needs",
 		Long: `Prints a ClusterRole that may list the selected kinds and discover what the
 cluster serves, and nothing else. Who may list secrets may read them, so they are
-in it only when they are asked for by name.`,
+in it only when they are asked for by name.
+
+--write prints the role of what applies plans instead: to read, delete and label
+single objects. It belongs to a service account of its own. Custom resources are
+added to either by their group and name.`,
 		Example: `  $ dewpoint permissions kubernetes > role.yaml
+  $ dewpoint permissions kubernetes --write --only kubernetes_pod
   $ dewpoint permissions kubernetes --only kubernetes_pod --only kubernetes_node`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -132,7 +138,11 @@ in it only when they are asked for by name.`,
 			if err != nil {
 				return err
 			}
-			role, err := k8scatalog.ClusterRole(name, entries)
+			of := k8scatalog.ClusterRole
+			if write {
+				of = k8scatalog.WriteRole
+			}
+			role, err := of(name, entries)
 			if err != nil {
 				return err
 			}
@@ -141,6 +151,7 @@ in it only when they are asked for by name.`,
 		},
 	}
 	kinds.flags(a, kubernetes)
+	kubernetes.Flags().BoolVar(&write, "write", false, "for applying plans instead of for reading")
 	kubernetes.Flags().StringVar(&name, "name", "dewpoint", "the `name` of the role")
 	return kubernetes
 }

@@ -120,7 +120,7 @@ func (a *app) plan(f *planFlags, names []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	p, err := workflow.NewPlanner(c, e, cat, store, buildVersion())
+	p, err := workflow.NewPlanner(ctx, c, e, cat, store, buildVersion())
 	if err != nil {
 		return err
 	}
@@ -201,16 +201,16 @@ func (a *app) printPlans(plans []*react.Plan, format string) error {
 		fmt.Fprintf(a.out.Out, "%s: %s\n", a.out.Bold(p.Rule), p.Sentence())
 		t := term.NewTable("", "RESOURCE", "ACCOUNT", "REGION", "OWNER", "WHY").Keep(2)
 		for _, x := range p.Ready() {
-			t.Row(string(x.Steps[len(x.Steps)-1].Verb), x.Kind+" "+x.ID, x.Account, x.Region, x.Owner, x.Why())
+			t.Row(string(x.Steps[len(x.Steps)-1].Verb), x.Shown(), x.Account, x.Region, x.Owner, x.Why())
 			for _, m := range x.Takes {
-				t.Row("  with it", m.Kind+" "+m.ID, m.Account, m.Region, "", m.Why)
+				t.Row("  with it", m.Shown(), m.Account, m.Region, "", m.Why)
 			}
 		}
 		for _, x := range p.Blocked() {
-			t.Row("blocked", x.Kind+" "+x.ID, x.Account, x.Region, x.Owner, strings.Join(x.Blockers, "; "))
+			t.Row("blocked", x.Shown(), x.Account, x.Region, x.Owner, strings.Join(x.Blockers, "; "))
 		}
 		for _, x := range p.Waiting {
-			t.Row("waits", x.Kind+" "+x.ID, x.Account, x.Region, x.Owner, "until "+x.DueAt.Format("2006-01-02 15:04")+": "+x.Why())
+			t.Row("waits", x.Shown(), x.Account, x.Region, x.Owner, "until "+x.DueAt.Format("2006-01-02 15:04")+": "+x.Why())
 		}
 		for _, x := range p.Skipped {
 			t.Row("left alone", x.Kind+" "+x.ID, x.Account, x.Region, "", x.Why)

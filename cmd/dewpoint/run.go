@@ -29,7 +29,7 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Does one after the other what a scheduled run needs: a sync; the models, in every
 sink that takes them; the metrics, which go to the table metrics; and a plan of
 the rules in force. A plan is carried out only if its rule says apply: true in
-react.rules, with the credentials of react.aws and react.gcp; all others are
+react.rules, with the credentials that react names for acting; all others are
 only said.
 
 A sync that could not read everything is followed by the rest. Rules that reason

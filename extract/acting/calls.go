@@ -13,6 +13,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/action"
 	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/k8s"
 )
 
 // Declared says what acting takes, by a catalogue. It implements action.Calls.
@@ -20,6 +21,8 @@ type Declared struct {
 	Catalogue *catalog.Catalogue
 	// Vendors describe the clouds.
 	Vendors []catalog.Vendor
+	// Clusters say what clusters of Kubernetes serve.
+	Clusters Clusters
 }
 
 var _ action.Calls = Declared{}
@@ -46,20 +49,22 @@ func of(e *catalog.Entry, v action.Verb) []*catalog.Action {
 
 // Can implements action.Calls.
 func (c Declared) Can(v action.Verb, kind string) bool {
-	e, ok := c.Catalogue.Entry(kind)
-	return ok && len(of(e, v)) > 0
+	if e, ok := c.Catalogue.Entry(kind); ok && len(of(e, v)) > 0 {
+		return true
+	}
+	return c.Clusters.can(v, kind)
 }
 
 // Taggable implements action.Calls.
 func (c Declared) Taggable(kind string) bool {
 	e, ok := c.Catalogue.Entry(kind)
-	return ok && e.Spec.Tags != nil
+	return ok && e.Spec.Tags != nil || !ok && c.Clusters.knows(kind)
 }
 
 // Dated implements action.Calls.
 func (c Declared) Dated(kind string) bool {
 	e, ok := c.Catalogue.Entry(kind)
-	return ok && e.Spec.CreatedAt != nil
+	return ok && e.Spec.CreatedAt != nil || !ok && c.Clusters.knows(kind)
 }
 
 // Columns implements action.Calls.
@@ -81,6 +86,9 @@ func (c Declared) Columns(kind string) []string {
 // Calls implements action.Calls. A call before a deletion that names a column
 // without a value has nothing to do and is left out.
 func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]action.Call, error) {
+	if r.Cloud == k8s.Cloud {
+		return c.Clusters.calls(v, r, a)
+	}
 	e, ok := c.Catalogue.Entry(r.Kind)
 	if !ok {
 		return nil, fmt.Errorf("the kind %s is not in the catalogue: %w", r.Kind, action.ErrCannot)

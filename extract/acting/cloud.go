@@ -17,6 +17,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/action"
 	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/k8s"
 	"github.com/dewpoint-data/dewpoint/extract/reading"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
@@ -30,6 +31,10 @@ type Cloud struct {
 	// Place is where calls on an account's region are made, with credentials
 	// that may write. It is safe for concurrent use.
 	Place func(ctx context.Context, cloud, account, region string) (reading.Place, error)
+
+	// Cluster is the cluster of Kubernetes with the id, with credentials that may
+	// write.
+	Cluster func(ctx context.Context, id string) (*k8s.Cluster, error)
 
 	gets sync.Map // *catalog.Action -> func() (*get, error)
 }
@@ -51,6 +56,9 @@ type Operator interface {
 
 // Do implements action.Cloud.
 func (c *Cloud) Do(ctx context.Context, r action.Resource, call action.Call) (string, error) {
+	if r.Cloud == k8s.Cloud {
+		return c.doObject(ctx, r, call)
+	}
 	a, made, p, err := c.send(ctx, r, call.Service, call.Op, call.Input, nil)
 	if err != nil {
 		return "", err
@@ -148,6 +156,9 @@ func classify(r action.Resource, err error) error {
 
 // Read implements action.Cloud.
 func (c *Cloud) Read(ctx context.Context, r action.Resource) (*action.Current, error) {
+	if r.Cloud == k8s.Cloud {
+		return c.readObject(ctx, r)
+	}
 	e, ok := c.Catalogue.Entry(r.Kind)
 	if !ok || e.Get == nil {
 		return nil, fmt.Errorf("read %s: %w", r.Kind, action.ErrCannot)

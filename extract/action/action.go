@@ -18,6 +18,8 @@ const (
 	Delete Verb = "delete"
 	Tag    Verb = "tag"
 	Untag  Verb = "untag"
+	Stop   Verb = "stop"
+	Start  Verb = "start"
 )
 
 // Resource names a resource and holds what calls on it are made of.
@@ -39,6 +41,14 @@ type Resource struct {
 	// Version is the state that calls are to be for, as the API says it (an
 	// etag, a resourceVersion): known only right after a Read, else empty.
 	Version string `json:"version,omitempty"`
+}
+
+// Shown is its kind with what people know it by.
+func (r Resource) Shown() string {
+	if r.Cloud == "kubernetes" && r.Name != "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.ID
 }
 
 // As is the resource as it is now: what its calls are made of anew.
@@ -68,6 +78,18 @@ type Call struct {
 type Args struct {
 	Tags map[string]string // to set
 	Keys []string          // to remove
+	Options
+}
+
+// Options are what a rule says of how a deletion is made.
+type Options struct {
+	// Propagation says what becomes of what an object of Kubernetes owns:
+	// background, foreground or orphan.
+	Propagation string `json:"propagation,omitempty"`
+	// Empty says that what is in a bucket is deleted with it.
+	Empty bool `json:"empty,omitempty"`
+	// Snapshot says that a snapshot is made before.
+	Snapshot bool `json:"snapshot,omitempty"`
 }
 
 // Calls says what acting on resources takes. It asks no cloud.
@@ -116,6 +138,8 @@ type Current struct {
 	// Version the state that it shows, where the API takes one with a call.
 	Columns map[string]string
 	Version string
+	// Held are what keeps a resource that is being deleted: finalizers.
+	Held []string
 }
 
 // The errors of asking.

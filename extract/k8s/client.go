@@ -2,6 +2,7 @@ package k8s
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,11 +94,14 @@ func (b *body) release() {
 	}
 }
 
-// request is one GET.
+// request is one request: a GET, unless it says another method.
 type request struct {
 	path   string
 	query  url.Values
 	accept string
+	// method, and a body with its type, of what changes something.
+	method, contentType string
+	body                []byte
 	// keep keeps the compressed form of the answer too.
 	keep bool
 	// once makes no further attempt.
@@ -169,14 +173,17 @@ func (c *client) attempt(ctx context.Context, r request) (_ *body, h http.Header
 	u := *c.base
 	u.Path = strings.TrimSuffix(u.Path, "/") + r.path
 	u.RawQuery = r.query.Encode()
-	req, err := http.NewRequestWithContext(actx, http.MethodGet, u.String(), nil)
+	req, err := http.NewRequestWithContext(actx, cmp.Or(r.method, http.MethodGet), u.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return nil, nil, err
+	}
+	if r.contentType != "" {
+		req.Header.Set("Content-Type", r.contentType)
 	}
 	req.Header.Set("Accept", r.accept)
 	req.Header.Set("Accept-Encoding", "gzip")
 	req.Header.Set("User-Agent", c.agent)
-	failure := &APIError{Cluster: c.name, Path: r.path}
+	failure := &APIError{Cluster: c.name, Method: req.Method, Path: r.path}
 	fail := func(err error) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -197,7 +204,7 @@ func (c *client) attempt(ctx context.Context, r request) (_ *body, h http.Header
 		}
 		return nil, nil, fail(fmt.Errorf("read the answer: %w", err))
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && (r.method == "" || resp.StatusCode/100 != 2) {
 		defer b.release()
 		return nil, nil, failure.refusal(resp.StatusCode, resp.Header, b.Bytes())
 	}

@@ -115,7 +115,7 @@ func (c *Cluster) choose(groups []*metav1.APIGroup, lists []*metav1.APIResourceL
 				if have && v != d.stored {
 					continue
 				}
-				found[r.Name] = api.Resource{Group: g.Name, Version: v, Name: r.Name, Kind: r.Kind, ListKind: d.listKind, Namespaced: r.Namespaced}
+				found[r.Name] = api.Resource{Group: g.Name, Version: v, Name: r.Name, Kind: r.Kind, ListKind: d.listKind, Namespaced: r.Namespaced, Verbs: strings.Join(r.Verbs, " ")}
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(found)) {

@@ -1,6 +1,7 @@
 package k8s
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ const (
 // APIError is a failed call: a server's refusal, or no answer at all.
 type APIError struct {
 	Cluster string // the context
+	Method  string // GET if empty
 	Path    string
 	// Status is that of HTTP, 0 without an answer. Reason is the server's
 	// word: Forbidden, Expired, NotFound.
@@ -47,7 +49,7 @@ type APIError struct {
 
 func (e *APIError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "cluster %s: GET %s: ", e.Cluster, e.Path)
+	fmt.Fprintf(&b, "cluster %s: %s %s: ", e.Cluster, cmp.Or(e.Method, http.MethodGet), e.Path)
 	if e.Reason != "" {
 		b.WriteString(e.Reason + ": ")
 	} else if e.Status != 0 {
@@ -95,6 +97,12 @@ func (e *APIError) Denied() bool {
 
 // Throttled says that the server asks to be asked less.
 func (e *APIError) Throttled() bool { return e.Status == http.StatusTooManyRequests }
+
+// NotFound says that there is no such object, or resource.
+func (e *APIError) NotFound() bool { return e.Status == http.StatusNotFound }
+
+// Conflict says that the object is in another state than the request was for.
+func (e *APIError) Conflict() bool { return e.Status == http.StatusConflict }
 
 // expired says that a continue token is too old.
 func (e *APIError) expired() bool { return e.Status == http.StatusGone }

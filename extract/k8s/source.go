@@ -150,7 +150,7 @@ func (s *Source) cluster(ctx context.Context, c *Cluster, out extract.Writer) ([
 	var tasks []extract.Task
 	for _, l := range s.Lists() {
 		if l.Service == k8sapi.Cluster {
-			tasks = append(tasks, s.Task(reading.Place{Cloud: Cloud, Account: c.ID, Region: Global, Caller: self{c}}, l))
+			tasks = append(tasks, s.Task(reading.Place{Cloud: Cloud, Account: c.ID, Region: Global, Caller: self{c, c.Serving(s.c.Catalogue)}}, l))
 			continue
 		}
 		ts, results := s.list(c, l)
@@ -274,17 +274,21 @@ func (w *outcomes) Scope(ctx context.Context, r schema.ScopeResult) error {
 }
 
 // self is the caller of the one operation that no server answers.
-type self struct{ c *Cluster }
+type self struct {
+	c      *Cluster
+	served []Served
+}
 
 // Do implements reading.Caller.
 func (s self) Do(context.Context, reading.Call) (*reading.Answer, error) {
 	c := s.c
-	item := map[string]string{
+	item := map[string]any{
 		"uid": c.ID, "uidFrom": c.IDFrom, "name": c.Name, "endpoint": c.Server, "version": c.Version, "platform": c.Platform,
 		"provider": c.Provider, "eksCluster": c.EKS, "gkeCluster": c.GKE, "createdAt": c.CreatedAt,
 	}
-	maps.DeleteFunc(item, func(_, v string) bool { return v == "" })
-	b, err := json.Marshal(map[string]any{"items": []map[string]string{item}})
+	maps.DeleteFunc(item, func(_ string, v any) bool { return v == "" })
+	item["resources"] = s.served
+	b, err := json.Marshal(map[string]any{"items": []map[string]any{item}})
 	return &reading.Answer{Body: b}, err
 }
 

@@ -9,7 +9,7 @@ CREATE TABLE actions (action_id uuid PRIMARY KEY, plan_id uuid, began_at timesta
 CREATE INDEX ON actions (plan_id);
 CREATE INDEX ON actions (at);
 COMMENT ON TABLE actions IS 'The ledger: what rules did, entered before each call and after it.';
-COMMENT ON COLUMN actions.state IS 'intent, called, done, failed, unknown.';
+COMMENT ON COLUMN actions.state IS 'intent, called, waiting, done, failed, unknown.';
 COMMENT ON COLUMN actions.doc IS 'rule, verb, resource, reason, calls, request id and error.';
 
 CREATE TABLE react_leases (name text COLLATE "C" PRIMARY KEY, token uuid, holder text, expires_at timestamptz);

@@ -79,6 +79,8 @@ type Resource struct {
 	Kind           string // of an object: Pod
 	ListKind       string // of a list; empty is the kind with List behind it
 	Namespaced     bool
+	// Verbs are what may be done with it, by spaces; empty if that is not known.
+	Verbs string `json:",omitempty"`
 }
 
 // Path is the path of the resource's list, in a namespace or in the whole
@@ -180,6 +182,17 @@ func ClusterService() *api.Service {
 	}
 	item.Members = append(item.Members, api.Member{
 		Name: "createdAt", Doc: "When the namespace kube-system was created.", Shape: &api.Shape{Type: "timestamp", TimestampFormat: "iso8601"},
+	})
+	served := &api.Shape{Name: "Served", Type: "structure"}
+	for _, m := range []struct{ name, doc string }{
+		{"table", "The table of its objects."}, {"group", "Its API group."}, {"version", "The version in which it is read."},
+		{"resource", "Its name in paths."}, {"verbs", "What may be done with it, by spaces."},
+	} {
+		served.Members = append(served.Members, api.Member{Name: m.name, Doc: m.doc, Shape: text})
+	}
+	served.Members = append(served.Members, api.Member{Name: "namespaced", Doc: "Whether its objects are in namespaces.", Shape: &api.Shape{Type: "boolean"}})
+	item.Members = append(item.Members, api.Member{
+		Name: "resources", Doc: "What the cluster serves: table, group, version, resource, verbs, and whether it is namespaced.", Shape: &api.Shape{Type: "list", Elem: served},
 	})
 	return &api.Service{
 		Name: Cluster, Title: "Kubernetes clusters", Protocol: "kubernetes",

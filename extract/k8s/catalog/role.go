@@ -31,6 +31,17 @@ type rule struct {
 // else. Who may list secrets may read them, so that they are in it only if
 // their kind, which is optional, is among the entries.
 func ClusterRole(name string, entries []*catalog.Entry) ([]byte, error) {
+	return role(name, entries, discovery, "list")
+}
+
+// WriteRole is the role that reading, deleting and labelling single objects
+// takes. What a cluster does not let anybody change is not served with these
+// verbs.
+func WriteRole(name string, entries []*catalog.Entry) ([]byte, error) {
+	return role(name, entries, discovery, "get", "delete", "patch")
+}
+
+func role(name string, entries []*catalog.Entry, rules []rule, verbs ...string) ([]byte, error) {
 	groups := map[string][]string{}
 	for _, e := range entries {
 		if e.Kind.Cloud != "kubernetes" {
@@ -47,10 +58,10 @@ func ClusterRole(name string, entries []*catalog.Entry) ([]byte, error) {
 			}
 		}
 	}
-	rules := slices.Clone(discovery)
+	rules = slices.Clone(rules)
 	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		slices.Sort(groups[g])
-		rules = append(rules, rule{APIGroups: []string{g}, Resources: groups[g], Verbs: []string{"list"}})
+		rules = append(rules, rule{APIGroups: []string{g}, Resources: groups[g], Verbs: verbs})
 	}
 	var b bytes.Buffer
 	err := yaml.NewEncoder(&b, yaml.IndentSequence(true)).Encode(struct {
