@@ -8,6 +8,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/react"
@@ -35,9 +39,8 @@ type Cycle struct {
 	// Told, if not nil, is called with each event, in order, when its jobs are
 	// done; the cycle goes on when it returns.
 	Told func(context.Context, *Event)
-	// Began, if not nil, is called when a stage begins; what it returns, when it
-	// ends.
-	Began func(ctx context.Context, stage string) (context.Context, func(error))
+	// Tracer traces the cycle, its stages and jobs; nil does not.
+	Tracer trace.Tracer
 }
 
 // CycleReport is what came of a cycle.
@@ -67,7 +70,8 @@ type Models struct {
 	Took  time.Duration
 }
 
-// Stage is a part of a cycle: collect, transform, metrics, plan, notify, apply.
+// Stage is a part of a cycle: deliver, collect, transform, metrics, plan,
+// notify, apply.
 type Stage struct {
 	Name string
 	Took time.Duration
@@ -122,9 +126,16 @@ func (c *Cycle) Run(ctx, stop context.Context) (*CycleReport, error) {
 	if err := x.prepare(); err != nil {
 		return nil, err
 	}
+	ctx, span := x.Tracer.Start(ctx, "cycle", trace.WithAttributes(attribute.String("dewpoint.cycle_id", id.String())))
 	if err := x.run(ctx, stop); err != nil {
+		endSpan(span, err)
 		return nil, err
 	}
+	span.SetAttributes(attribute.String("dewpoint.state", x.report.State()))
+	if r := x.report.Sync; r != nil {
+		span.SetAttributes(attribute.String("dewpoint.sync_id", r.ID.String()), attribute.Int64("dewpoint.rows", r.Rows), attribute.Int64("dewpoint.calls", r.Calls))
+	}
+	endSpan(span, x.report.Err())
 	x.report.FinishedAt = time.Now().UTC()
 	return x.report, nil
 }
@@ -159,7 +170,10 @@ func (x *round) prepare() (err error) {
 	if x.Log == nil {
 		x.Log = slog.New(slog.DiscardHandler)
 	}
-	x.jobs = &jobRunner{config: x.Config, version: x.Version, sender: x.Sender, log: x.Log, planOnly: x.PlanOnly}
+	if x.Tracer == nil {
+		x.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	x.jobs = &jobRunner{tracer: x.Tracer, courier: courier{config: x.Config, sender: x.Sender, log: x.Log}, version: x.Version, planOnly: x.PlanOnly}
 	x.inForce, err = RulesInForce(x.Config)
 	x.planned = x.inForce
 	x.applying = map[string]bool{}
@@ -170,6 +184,9 @@ func (x *round) prepare() (err error) {
 }
 
 func (x *round) run(ctx, stop context.Context) error {
+	if len(x.Config.Notify)+len(x.Config.Jobs) > 0 {
+		_ = x.stage(ctx, "deliver", func(ctx context.Context) error { return x.jobs.again(ctx, x.jobs.program) })
+	}
 	x.tell(ctx, PreCollect)
 	err := x.stage(ctx, "collect", func(ctx context.Context) (err error) {
 		x.report.Sync, x.report.Catalogue, err = Collect(ctx, stop, x.Config, CollectOptions{
@@ -184,6 +201,7 @@ func (x *round) run(ctx, stop context.Context) error {
 	})
 	var wrong *sinks.URLError
 	if isConfig(err) || errors.As(err, &wrong) {
+		x.tell(ctx, Failed)
 		return err
 	}
 	x.report.Interrupted = ctx.Err() != nil
@@ -229,12 +247,9 @@ func (x *round) follow(ctx context.Context) {
 // stage does a part and notes how it went.
 func (x *round) stage(ctx context.Context, name string, do func(context.Context) error) error {
 	start := time.Now()
-	end := func(error) {}
-	if x.Began != nil {
-		ctx, end = x.Began(ctx, name)
-	}
+	ctx, span := x.Tracer.Start(ctx, name)
 	err := do(ctx)
-	end(err)
+	endSpan(span, err)
 	x.report.Stages = append(x.report.Stages, Stage{Name: name, Took: time.Since(start), Err: err})
 	return err
 }
@@ -393,4 +408,12 @@ func (x *round) apply(ctx context.Context) (err error) {
 		failed = append(failed, o.Err)
 	}
 	return errors.Join(failed...)
+}
+
+// endSpan ends a span with what became of it.
+func endSpan(span trace.Span, err error) {
+	if err != nil {
+		span.SetStatus(codes.Error, firstLine(err.Error()))
+	}
+	span.End()
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/dewpoint-data/dewpoint/react"
 	"github.com/dewpoint-data/dewpoint/react/notify"
@@ -109,11 +110,10 @@ type JobReport struct {
 
 // jobRunner does jobs.
 type jobRunner struct {
-	config   *Config
+	courier
 	version  string
-	sender   *notify.Sender
-	log      *slog.Logger
 	planOnly bool
+	tracer   trace.Tracer
 }
 
 // on does the jobs of an event, by name, one after the other. One that fails
@@ -138,7 +138,7 @@ type JobInput struct {
 	Rows    []map[string]any `json:"rows,omitempty"`
 }
 
-func (r *jobRunner) run(ctx context.Context, name string, e *Event) JobReport {
+func (r *jobRunner) run(ctx context.Context, name string, e *Event) (out JobReport) {
 	j := r.config.Jobs[name]
 	limit := time.Duration(j.Timeout)
 	if limit == 0 {
@@ -149,8 +149,10 @@ func (r *jobRunner) run(ctx context.Context, name string, e *Event) JobReport {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than its timeout of %s", limit))
 	defer cancel()
+	ctx, span := r.tracer.Start(ctx, "job", trace.WithAttributes(attribute.String("dewpoint.job", name)))
+	defer func() { endSpan(span, out.Err) }()
 	start := time.Now()
-	out := JobReport{Name: name, Event: e.Name}
+	out = JobReport{Name: name, Event: e.Name}
 	out.Did, out.Err = r.do(ctx, name, j, e)
 	if out.Err != nil && ctx.Err() != nil && !errors.Is(out.Err, context.Cause(ctx)) {
 		out.Err = errors.Join(context.Cause(ctx), out.Err)
@@ -176,20 +178,17 @@ func (r *jobRunner) do(ctx context.Context, name string, j *Job, e *Event) (did 
 		failed = append(failed, err)
 	}
 	if j.Exec != nil {
-		err := j.Exec.Run(ctx, in, map[string]string{
-			"DEWPOINT_JOB": name, "DEWPOINT_EVENT": string(e.Name), "DEWPOINT_KEY": in.Key, "DEWPOINT_CYCLE_ID": e.Cycle.String(), "DEWPOINT_SYNC_ID": e.Sync, "DEWPOINT_STATE": e.State,
-		}, func(line string) { r.log.Info(line, "job", name) })
-		failed = append(failed, err)
+		failed = append(failed, r.exec(ctx, name, in))
 	}
 	if len(j.Notify) > 0 {
-		failed = append(failed, sendTo(ctx, r.sender, r.config, j.Notify, j.message(in)))
+		failed = append(failed, r.send(ctx, j.Notify, j.message(in)))
 	}
 	return true, errors.Join(failed...)
 }
 
 // rules plans rules, and applies those that are to be.
 func (r *jobRunner) rules(ctx context.Context, j *Job) ([]*react.Plan, []Outcome, error) {
-	x := &round{Cycle: &Cycle{Config: r.config, Version: r.version, Sender: r.sender}, report: &CycleReport{}, applying: map[string]bool{}}
+	x := &round{Cycle: &Cycle{Config: r.config, Version: r.version, Sender: r.sender, Tracer: r.tracer}, jobs: r, report: &CycleReport{}, applying: map[string]bool{}}
 	var err error
 	if x.inForce, err = RulesInForce(r.config); err != nil {
 		return nil, nil, err

@@ -62,7 +62,7 @@ func (x *round) sayDone(ctx context.Context) error {
 	var failed []error
 	for _, o := range x.report.Outcomes {
 		if channels := x.Config.React.Rules[o.Rule].Notify; len(channels) > 0 {
-			failed = append(failed, x.send(ctx, channels, done(o)))
+			failed = append(failed, x.jobs.send(ctx, channels, done(o)))
 		}
 	}
 	return errors.Join(failed...)

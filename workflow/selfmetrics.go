@@ -47,6 +47,10 @@ func newSelfMetrics() *selfMetrics {
 		}, []string{"stage"}),
 	}
 	m.configOK.Set(1)
+	// What did not happen yet happened 0 times.
+	for _, state := range []string{"complete", "partial", "failed"} {
+		m.cycles.WithLabelValues(state)
+	}
 	return m
 }
 

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -188,8 +186,6 @@ func (s *Server) begin(what string) func() {
 
 func (s *Server) cycle(ctx, stop context.Context, c *Config) {
 	defer s.begin(cycleTask)()
-	ctx, span := s.Tracer.Start(ctx, "cycle")
-	defer span.End()
 	s.metrics.lastCycle.SetToCurrentTime()
 	x := &Cycle{
 		Config: c, Version: s.Version, Progress: NewProgress(), Sender: s.sender, Log: s.Log,
@@ -199,42 +195,25 @@ func (s *Server) cycle(ctx, stop context.Context, c *Config) {
 				s.exposition.Set(e.Metrics, e.MeasuredAt)
 			}
 		},
-		Began: func(ctx context.Context, stage string) (context.Context, func(error)) {
-			ctx, span := s.Tracer.Start(ctx, stage)
-			return ctx, func(err error) { endSpan(span, err) }
-		},
+		Tracer: s.Tracer,
 	}
 	s.metrics.reads(x.Progress)
 	r, err := x.Run(ctx, stop)
 	s.metrics.ended(r)
 	if err != nil {
-		endSpan(span, err)
 		s.Log.Error("the cycle could not begin", "error", err.Error())
 		return
-	}
-	span.SetAttributes(attribute.String("dewpoint.cycle_id", r.ID.String()), attribute.String("dewpoint.state", r.State()))
-	if r.Sync != nil {
-		span.SetAttributes(attribute.String("dewpoint.sync_id", r.Sync.ID.String()), attribute.Int64("dewpoint.rows", r.Sync.Rows), attribute.Int64("dewpoint.calls", r.Sync.Calls))
 	}
 	if s.Ended != nil {
 		s.Ended(r)
 	}
 }
 
-func endSpan(span trace.Span, err error) {
-	if err != nil {
-		span.SetStatus(codes.Error, firstLine(err.Error()))
-	}
-	span.End()
-}
-
 // job does a job whose time has come.
 func (s *Server) job(ctx context.Context, c *Config, name string) {
 	defer s.begin("job " + name)()
-	ctx, span := s.Tracer.Start(ctx, "job", trace.WithAttributes(attribute.String("dewpoint.job", name)))
 	e := &Event{Name: Scheduled, At: time.Now().UTC(), Cycle: uuid.New(), State: "complete"}
-	r := (&jobRunner{config: c, version: s.Version, sender: s.sender, log: s.Log}).run(ctx, name, e)
-	endSpan(span, r.Err)
+	r := (&jobRunner{tracer: s.Tracer, courier: courier{config: c, sender: s.sender, log: s.Log}, version: s.Version}).run(ctx, name, e)
 	s.metrics.job(r)
 	logJob(s.Log, r)
 }

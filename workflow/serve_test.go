@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -169,6 +170,11 @@ jobs:
 	s.has("/metrics", `dewpoint_volumes{`, `dewpoint_serve_leader 1`, `dewpoint_serve_cycles_total{state="partial"} 1`, `dewpoint_serve_jobs_total{job="broken",result="failed"} 1`,
 		`dewpoint_serve_jobs_total{job="none",result="nothing"} 1`, `dewpoint_serve_scopes{state="complete"}`, `dewpoint_serve_notifications_total{channel="hook",result="sent"} 1`,
 		`dewpoint_serve_stage_duration_seconds_count{stage="collect"} 1`, `dewpoint_serve_next_timestamp_seconds{task="cycle"}`, `dewpoint_serve_in_flight 0`)
+	alerts, err := os.ReadFile("../examples/prometheus/dewpoint.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.has("/metrics", regexp.MustCompile(`dewpoint_serve_\w+`).FindAllString(string(alerts), -1)...)
 	s.has("/readyz", `"ready":true,"leads":true`)
 	s.has("/healthz", "ok")
 

@@ -68,9 +68,14 @@ func (a *app) run(c *workflow.Config, f *runFlags) error {
 	told := context.AfterFunc(reading, func() {
 		log.Warn("stopping: what is complete is committed; once more stops at once")
 	})
+	tracer, flush, err := openTracer(reading, log)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	collected := false
 	cycle := &workflow.Cycle{
-		Config: c, Version: buildVersion(), PlanOnly: f.planOnly, Progress: p, SinkFailed: warnOfSink(c, log), Log: a.logger(a.err.Out),
+		Config: c, Version: buildVersion(), PlanOnly: f.planOnly, Progress: p, SinkFailed: warnOfSink(c, log), Log: a.logger(a.err.Out), Tracer: tracer,
 		Told: func(_ context.Context, e *workflow.Event) {
 			if e.Name == workflow.Collected {
 				finish()

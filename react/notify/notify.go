@@ -146,6 +146,22 @@ type temporary struct {
 
 func (e temporary) Unwrap() error { return e.error }
 
+// SendError says that a message was not taken.
+type SendError struct {
+	Channel string
+	// Temporary says that it may be taken later.
+	Temporary bool
+	text      string // without secrets
+}
+
+func (e *SendError) Error() string { return "notify " + e.Channel + ": " + e.text }
+
+// Temporary says whether an error is of a message that may be taken later.
+func Temporary(err error) bool {
+	var e *SendError
+	return errors.As(err, &e) && e.Temporary
+}
+
 // Send sends a message to a channel and returns when the receiver has taken it.
 // What is answered with 429 or a server's error, or not at all, is sent again
 // with growing pauses. Errors name no secret.
@@ -155,7 +171,8 @@ func (s *Sender) Send(ctx context.Context, name string, c *Channel, m *Message) 
 		s.Sent(name, err)
 	}
 	if err != nil {
-		return fmt.Errorf("notify %s: %s", name, c.hide(err.Error()))
+		var t temporary
+		return &SendError{Channel: name, Temporary: errors.As(err, &t) || ctx.Err() != nil, text: c.hide(err.Error())}
 	}
 	return nil
 }
