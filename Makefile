@@ -31,7 +31,7 @@ servers: ## install what the tests run against: PostgreSQL, S3, Kubernetes, Snow
 	@.ci/servers
 
 # What is concurrent is tested under the race detector.
-CONCURRENT := ./extract/... ./normalize/... ./workflow/...
+CONCURRENT := ./extract/... ./normalize/... ./workflow/... ./react/notify ./react/program
 
 test: servers ## run the tests; they start what they need themselves
 	$(GO) test -race -short -timeout 30m -tags $(TAGS) $(CONCURRENT)
