@@ -5,6 +5,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -200,8 +201,27 @@ func (c *Chart) OrderBy() (column string, descending bool) {
 	return column, minus || !slices.Contains(c.By, column)
 }
 
+// Filter is a column by which whole boards are narrowed: charts over a query
+// that has it.
+type Filter struct{ Column, Title string }
+
+// Filters are those of all boards.
+var Filters = []Filter{{"cloud", "Cloud"}, {"account", "Account"}, {"region", "Region"}, {"team", "Team"}}
+
+// Filters are those of the chart.
+func (c *Chart) Filters() []Filter {
+	var all []Filter
+	for _, f := range Filters {
+		if c.Query.Type(f.Column) != "" {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 // SQL is the chart's question as one statement over the models in a schema.
-func (c *Chart) SQL(models string) string {
+// Conditions go to the end of its WHERE as they stand, "AND ...".
+func (c *Chart) SQL(models string, conditions ...string) string {
 	var b strings.Builder
 	b.WriteString("SELECT ")
 	for _, column := range c.By {
@@ -214,8 +234,11 @@ func (c *Chart) SQL(models string) string {
 		b.WriteString(m.SQL + ` AS "` + m.As + `"`)
 	}
 	b.WriteString("\nFROM (\n" + c.Query.In(models) + "\n) q")
-	if c.Where != "" {
-		b.WriteString("\nWHERE " + c.Where)
+	if c.Where != "" || len(conditions) > 0 {
+		b.WriteString("\nWHERE " + cmp.Or(c.Where, "1 = 1"))
+	}
+	for _, condition := range conditions {
+		b.WriteString("\n    " + condition)
 	}
 	if len(c.By) > 0 {
 		column, descending := c.OrderBy()

@@ -123,3 +123,26 @@ func TestExposuresNameTheModels(t *testing.T) {
 		}
 	}
 }
+
+// TestPageInstallsWhatIsTested holds that the page tells to install the
+// versions of Superset and of its libraries that make dashboards installs.
+func TestPageInstallsWhatIsTested(t *testing.T) {
+	page, err := os.ReadFile("../docs/dashboards.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("../.ci/superset")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile(`pip install (.*)`).FindSubmatch(page)
+	version := regexp.MustCompile(`superset=([0-9.]+)`).FindSubmatch(script)
+	have := regexp.MustCompile(`pip" install -q (.*)`).FindSubmatch(script)
+	if want == nil || version == nil || have == nil {
+		t.Fatal("nothing is installed")
+	}
+	installed := strings.ReplaceAll(strings.ReplaceAll(string(have[1]), "$superset", string(version[1])), `"`, "")
+	if installed != string(want[1]) {
+		t.Errorf("the page installs\n%s\nmake dashboards installs\n%s", want[1], installed)
+	}
+}

@@ -3,6 +3,8 @@ package metabase
 import (
 	"encoding/json"
 
+	"github.com/google/uuid"
+
 	"github.com/dewpoint-data/dewpoint/dashboards"
 )
 
@@ -11,11 +13,41 @@ var displays = map[string]string{
 	"number": "scalar", "bars": "row", "columns": "bar", "area": "area", "share": "pie", "table": "table",
 }
 
+// SQL is a chart's question with Metabase's optional clauses for the filters
+// of its dashboard: a clause in brackets counts where its variable has a value.
+func SQL(c *dashboards.Chart, models string) string {
+	var conditions []string
+	for _, f := range c.Filters() {
+		conditions = append(conditions, "[[AND "+f.Column+" = {{"+f.Column+"}}]]")
+	}
+	return c.SQL(models, conditions...)
+}
+
+// filterID is the id of a filter on every dashboard.
+func filterID(f dashboards.Filter) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://github.com/dewpoint-data/dewpoint/dashboards/filter/"+f.Column)).String()
+}
+
+// variable is what a filter sets in a question.
+func variable(f dashboards.Filter) list { return list{"variable", list{"template-tag", f.Column}} }
+
+// parameter is a filter as dashboards have it.
+func parameter(f dashboards.Filter) object {
+	return object{"id": filterID(f)[:8], "name": f.Title, "slug": f.Column, "type": "string/=", "sectionId": "string"}
+}
+
 // question is a chart as a saved question of SQL.
 func question(c *dashboards.Chart, models string, database, collection int) object {
+	query := native(database, SQL(c, models))
+	tags, parameters := object{}, list{}
+	for _, f := range c.Filters() {
+		tags[f.Column] = object{"id": filterID(f), "name": f.Column, "display-name": f.Title, "type": "text"}
+		parameters = append(parameters, object{"id": filterID(f), "name": f.Title, "slug": f.Column, "type": "category", "target": variable(f)})
+	}
+	query["native"].(object)["template-tags"] = tags
 	q := object{
 		"name": c.Board.Title + ": " + c.Title, "description": nil, "display": displays[c.Is], "type": "question",
-		"collection_id": collection, "dataset_query": native(database, c.SQL(models)), "visualization_settings": settings(c),
+		"collection_id": collection, "dataset_query": query, "parameters": parameters, "visualization_settings": settings(c),
 	}
 	if c.Help != "" { // an empty text is refused
 		q["description"] = c.Help

@@ -30,8 +30,8 @@ type Options struct {
 }
 
 // Provision makes the dashboards, or brings those that it made before up to
-// date, and returns their addresses. Cards that users added to the dashboards
-// stay. It makes nothing where the database does not hold the models.
+// date, and returns their addresses. Cards and filters that users added to
+// the dashboards stay. It makes nothing where the database does not hold the models.
 func Provision(ctx context.Context, s Server, o Options) ([]string, error) {
 	boards, _, err := dashboards.Load()
 	if err != nil {
@@ -218,28 +218,40 @@ func (c *client) put(ctx context.Context, model string, have map[[2]string]int, 
 // heights of the rows, in Metabase's units; a dashboard is 24 of them wide.
 var heights = map[string]int{"small": 3, "medium": 7, "large": 9}
 
-// layOut puts the cards in their places on a dashboard.
+// layOut puts the cards in their places on a dashboard, with its filters. The
+// cards and filters of others stay.
 func (c *client) layOut(ctx context.Context, id int, b *dashboards.Board, cards map[*dashboards.Chart]int) error {
 	path := fmt.Sprintf("/api/dashboard/%d", id)
 	var now struct {
-		Cards []object `json:"dashcards"`
+		Cards      []object `json:"dashcards"`
+		Parameters []object `json:"parameters"`
 	}
 	if err := c.call(ctx, http.MethodGet, path, nil, &now); err != nil {
 		return err
 	}
-	places := map[int]any{} // by card
-	var others list
+	var filters list
+	own := map[any]bool{}
+	for _, f := range dashboards.Filters {
+		filters = append(filters, parameter(f))
+		own[parameter(f)["id"]] = true
+	}
+	for _, p := range now.Parameters {
+		if !own[p["id"]] {
+			filters = append(filters, p)
+		}
+	}
 	ours := map[int]bool{}
 	for _, card := range cards {
 		ours[card] = true
 	}
+	var others list
+	places := map[int]object{} // by card
 	for _, d := range now.Cards {
-		card, _ := d["card_id"].(float64)
-		if !ours[int(card)] {
+		if card, _ := d["card_id"].(float64); ours[int(card)] {
+			places[int(card)] = d
+		} else {
 			others = append(others, d)
-			continue
 		}
-		places[int(card)] = d["id"]
 	}
 	var all list
 	row := 0
@@ -247,17 +259,27 @@ func (c *client) layOut(ctx context.Context, id int, b *dashboards.Board, cards 
 		column := 0
 		for _, chart := range r.Charts {
 			card := cards[chart]
-			place := places[card]
-			if place == nil {
-				place = -len(all) - 1 // a new one
+			var place any = -len(all) - 1 // a new one
+			mappings := list{}
+			for _, f := range chart.Filters() {
+				mappings = append(mappings, object{"parameter_id": parameter(f)["id"], "card_id": card, "target": variable(f)})
+			}
+			if old := places[card]; old != nil {
+				place = old["id"]
+				mapped, _ := old["parameter_mappings"].([]any)
+				for _, m := range mapped {
+					if m, ok := m.(object); ok && !own[m["parameter_id"]] {
+						mappings = append(mappings, m)
+					}
+				}
 			}
 			all = append(all, object{
 				"id": place, "card_id": card, "row": row, "col": column, "size_x": chart.Width * 2, "size_y": heights[r.Height],
-				"series": list{}, "parameter_mappings": list{}, "visualization_settings": object{"card.title": chart.Title},
+				"series": list{}, "parameter_mappings": mappings, "visualization_settings": object{"card.title": chart.Title},
 			})
 			column += chart.Width * 2
 		}
 		row += heights[r.Height]
 	}
-	return c.call(ctx, http.MethodPut, path, object{"dashcards": append(all, others...)}, nil)
+	return c.call(ctx, http.MethodPut, path, object{"dashcards": append(all, others...), "parameters": filters}, nil)
 }

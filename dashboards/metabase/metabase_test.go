@@ -253,6 +253,9 @@ func TestProvision(t *testing.T) {
 	for _, d := range f.things["dashboard"] {
 		mine := object{"id": 9000.0, "card_id": nil, "row": 500.0, "col": 0.0, "size_x": 4.0, "size_y": 1.0, "visualization_settings": object{"text": "ours"}}
 		d["dashcards"] = append(d["dashcards"].([]any), mine)
+		d["parameters"] = append(d["parameters"].([]any), object{"id": "mine", "name": "Mine", "slug": "mine", "type": "string/="})
+		first := d["dashcards"].([]any)[0].(object)
+		first["parameter_mappings"] = append(first["parameter_mappings"].([]any), object{"parameter_id": "mine", "card_id": first["card_id"], "target": "x"})
 	}
 	before := f.placed()
 
@@ -280,7 +283,7 @@ func (f *fake) placed() map[string]string {
 	for id, d := range f.things["dashboard"] {
 		for _, c := range d["dashcards"].([]any) {
 			c := c.(object)
-			all[fmt.Sprint(id, " ", c["id"])] = fmt.Sprint(c["card_id"], c["row"], c["col"])
+			all[fmt.Sprint(id, " ", c["id"])] = fmt.Sprint(c["card_id"], c["row"], c["col"], c["parameter_mappings"], d["parameters"])
 		}
 	}
 	return all
@@ -309,8 +312,12 @@ func TestCards(t *testing.T) {
 				continue
 			}
 			query := card["dataset_query"].(object)["native"].(object)["query"]
-			if query != c.SQL("dewpoint_models") {
+			if query != metabase.SQL(c, "dewpoint_models") {
 				t.Errorf("%s asks\n%s", c.Name(), query)
+			}
+			tags := card["dataset_query"].(object)["native"].(object)["template-tags"].(object)
+			if n := strings.Count(query.(string), "{{"); n != len(tags) || n != len(c.Filters()) {
+				t.Errorf("%s has %d variables, %d tags and %d filters", c.Name(), n, len(tags), len(c.Filters()))
 			}
 			settings := card["visualization_settings"].(object)
 			for key := range settings["column_settings"].(object) {
@@ -323,6 +330,40 @@ func TestCards(t *testing.T) {
 				t.Errorf("%s is drawn by %v", c.Name(), dimensions)
 			}
 		}
+	}
+}
+
+// TestFilters holds that the filters of a dashboard set variables that its
+// questions have.
+func TestFilters(t *testing.T) {
+	f, s := newFake(t)
+	if _, err := metabase.Provision(t.Context(), metabase.Server{URL: s.URL, Key: "mb_key"}, options); err != nil {
+		t.Fatal(err)
+	}
+	set := 0
+	for _, d := range f.things["dashboard"] {
+		known := map[any]bool{}
+		for _, p := range d["parameters"].([]any) {
+			known[p.(object)["id"]] = true
+		}
+		for _, c := range d["dashcards"].([]any) {
+			card := f.things["card"][int(c.(object)["card_id"].(float64))]
+			tags := card["dataset_query"].(object)["native"].(object)["template-tags"].(object)
+			mappings := c.(object)["parameter_mappings"].([]any)
+			if len(mappings) != len(tags) {
+				t.Errorf("%s: %d filters set %d variables", card["name"], len(mappings), len(tags))
+			}
+			for _, m := range mappings {
+				set++
+				tag := m.(object)["target"].([]any)[1].([]any)[1].(string)
+				if !known[m.(object)["parameter_id"]] || tags[tag] == nil || m.(object)["card_id"] != c.(object)["card_id"] {
+					t.Errorf("%s: a filter sets %v", card["name"], m)
+				}
+			}
+		}
+	}
+	if set == 0 {
+		t.Error("no filter sets anything")
 	}
 }
 

@@ -9,11 +9,6 @@ import (
 // rowHeights are in Superset's units of eight pixels.
 var rowHeights = map[string]int{"small": 17, "medium": 42, "large": 54}
 
-// filters are the columns that a dashboard can be narrowed by.
-var filters = []struct{ column, title string }{
-	{"cloud", "Cloud"}, {"account", "Account"}, {"region", "Region"}, {"team", "Team"},
-}
-
 // colours keep a value's colour the same in all charts.
 var colours = object{
 	"aws": "#F5A623", "gcp": "#4285F4", "kubernetes": "#5AC189",
@@ -48,9 +43,9 @@ func dashboard(b *dashboards.Board) object {
 					"width": c.Width, "height": rowHeights[r.Height],
 				},
 			}
-			for _, f := range filters {
-				if c.Query.Type(f.column) == "" {
-					outside[f.column] = append(outside[f.column], number)
+			for _, f := range dashboards.Filters {
+				if c.Query.Type(f.Column) == "" {
+					outside[f.Column] = append(outside[f.Column], number)
 				}
 			}
 		}
@@ -61,14 +56,14 @@ func dashboard(b *dashboards.Board) object {
 	}
 	position["GRID_ID"] = object{"id": "GRID_ID", "type": "GRID", "children": rows, "parents": list{"ROOT_ID"}}
 	var native list
-	for _, f := range filters {
-		excluded := outside[f.column]
+	for _, f := range dashboards.Filters {
+		excluded := outside[f.Column]
 		if excluded == nil {
 			excluded = list{}
 		}
 		native = append(native, object{
-			"id": "NATIVE_FILTER-" + f.column, "name": f.title, "type": "NATIVE_FILTER", "filterType": "filter_select",
-			"targets":         list{object{"datasetUuid": id("dataset", "inventory"), "column": object{"name": f.column}}},
+			"id": "NATIVE_FILTER-" + f.Column, "name": f.Title, "type": "NATIVE_FILTER", "filterType": "filter_select",
+			"targets":         list{object{"datasetUuid": id("dataset", "inventory"), "column": object{"name": f.Column}}},
 			"defaultDataMask": object{"extraFormData": object{}, "filterState": object{}, "ownState": object{}},
 			"controlValues": object{
 				"multiSelect": true, "enableEmptyFilter": false, "defaultToFirstItem": false, "inverseSelection": false, "searchAllOptions": false,
