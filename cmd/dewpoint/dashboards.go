@@ -16,6 +16,7 @@ import (
 	"github.com/dewpoint-data/dewpoint/dashboards/metabase"
 	"github.com/dewpoint-data/dewpoint/dashboards/superset"
 	"github.com/dewpoint-data/dewpoint/sinks"
+	"github.com/dewpoint-data/dewpoint/workflow"
 )
 
 func (a *app) dashboardsCommand() *cobra.Command {
@@ -47,7 +48,7 @@ func (a *app) supersetCommand() *cobra.Command {
 		Long: `Imports the database, datasets, charts and dashboards into a Superset by its API.
 The user is SUPERSET_USERNAME with SUPERSET_PASSWORD, from the environment, and has
 to be an admin. Superset reaches the database as the sink names it, or by the URI
-of SQLAlchemy in --database-uri.
+of SQLAlchemy in --database-uri, where ${NAME} is a variable of the environment.
 
 With --output it writes a zip file that Superset imports, and no password.`,
 		Example: `  dewpoint dashboards superset --url http://localhost:8088
@@ -60,8 +61,14 @@ With --output it writes a zip file that Superset imports, and no password.`,
 			}
 			ctx, cancel := interruptible()
 			defer cancel()
-			o := superset.Options{URI: uri, Models: schema, ReadOnly: strings.HasPrefix(uri, "duckdb:")}
-			if uri == "" {
+			o := superset.Options{Models: schema}
+			if uri != "" {
+				named, err := workflow.ExpandURLs([]string{uri})
+				if err != nil {
+					return err
+				}
+				o.URI, o.ReadOnly = named[0], strings.HasPrefix(uri, "duckdb:")
+			} else {
 				c, err := a.dashboardDatabase(ctx, &t)
 				if err != nil {
 					return err

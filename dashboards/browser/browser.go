@@ -68,6 +68,8 @@ type Shown struct {
 	Errors []string `json:"errors"`
 	// Rows are how many rows each chart's query returned.
 	Rows []int `json:"-"`
+	// Filtered is how many of the queries ask for one cloud.
+	Filtered int `json:"-"`
 	// PNG is a picture of the whole dashboard.
 	PNG []byte `json:"-"`
 }
@@ -129,7 +131,7 @@ func Look(tab context.Context, url string, charts int) (*Shown, error) {
 	if err != nil {
 		return &now.Shown, fmt.Errorf("%s: %w", url, err)
 	}
-	now.Rows, err = answers.rows(ctx)
+	err = answers.read(ctx, &now.Shown)
 	return &now.Shown, err
 }
 
@@ -151,12 +153,11 @@ func listen(ctx context.Context) *answers {
 	return a
 }
 
-// rows are the numbers of rows of all answers.
-func (a *answers) rows(tab context.Context) ([]int, error) {
+// read adds what the answers tell to what is shown.
+func (a *answers) read(tab context.Context, shown *Shown) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var all []int
-	err := chromedp.Run(tab, chromedp.ActionFunc(func(ctx context.Context) error {
+	return chromedp.Run(tab, chromedp.ActionFunc(func(ctx context.Context) error {
 		for _, id := range a.ids {
 			text, err := network.GetResponseBody(id).Do(ctx)
 			if err != nil {
@@ -166,6 +167,7 @@ func (a *answers) rows(tab context.Context) ([]int, error) {
 				Result []struct {
 					Rows  int    `json:"rowcount"`
 					Error string `json:"error"`
+					Query string `json:"query"`
 				} `json:"result"`
 			}
 			if err := json.Unmarshal(text, &answer); err != nil {
@@ -175,10 +177,12 @@ func (a *answers) rows(tab context.Context) ([]int, error) {
 				if r.Error != "" {
 					return fmt.Errorf("a chart's query: %s", r.Error)
 				}
-				all = append(all, r.Rows)
+				shown.Rows = append(shown.Rows, r.Rows)
+				if strings.Contains(r.Query, "cloud IN ('aws')") {
+					shown.Filtered++
+				}
 			}
 		}
 		return nil
 	}))
-	return all, err
 }

@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -86,8 +87,33 @@ func TestDashboards(t *testing.T) {
 				}
 			})
 		}
+		t.Run(name+"/filtered", func(t *testing.T) { filtered(t, tab, url, boards) })
 		// Superset does not keep a sync from writing.
 		dewpoint(t, sync...)
+	}
+}
+
+// filtered opens each dashboard for one cloud: those of its charts that have a
+// cloud show rows of that one alone, the others what they did.
+func filtered(t *testing.T, tab context.Context, url string, boards []*dashboards.Board) {
+	const only = "?native_filters=(NATIVE_FILTER-cloud:(extraFormData:(filters:!((col:cloud,op:IN,val:!(aws)))),filterState:(value:!(aws)),id:NATIVE_FILTER-cloud,ownState:()))"
+	for _, b := range boards {
+		shown, err := browser.Look(tab, url+"/superset/dashboard/dewpoint-"+b.Name+"/"+only, len(b.Charts()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(shown.Errors) > 0 || len(shown.Rows) != len(b.Charts()) || slices.Contains(shown.Rows, 0) {
+			t.Errorf("%s of one cloud: %v rows, %q", b.Name, shown.Rows, shown.Errors)
+		}
+		have := 0
+		for _, c := range b.Charts() {
+			if c.Query.Type("cloud") != "" {
+				have++
+			}
+		}
+		if shown.Filtered != have {
+			t.Errorf("%s of one cloud: %d queries ask for it, %d charts have a cloud", b.Name, shown.Filtered, have)
+		}
 	}
 }
 
@@ -122,7 +148,7 @@ func superset(t *testing.T) string {
 		t.Fatal(err)
 	}
 	home := t.TempDir()
-	config := fmt.Sprintf("SECRET_KEY = 'of a test, on this host alone'\nSQLALCHEMY_DATABASE_URI = 'sqlite:///%s/superset.db'\nTALISMAN_ENABLED = False\n", home)
+	config := fmt.Sprintf("SECRET_KEY = 'of a test, on this host alone'\nSQLALCHEMY_DATABASE_URI = 'sqlite:///%s/superset.db'\n", home)
 	if err := os.WriteFile(filepath.Join(home, "superset_config.py"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
