@@ -24,6 +24,18 @@ select cloud, account,
         when count(*) over (partition by name) > 1 then name || ' ' || account
         else name end as account_name
 from named
+--- view ingress_points
+-- Where services and ingresses of Kubernetes are reached from outside: the addresses and host names of their load balancers, as
+-- their status says.
+select s._id, s.kind, s.name,
+    (p.value ->> 'ip') as ip, lower(case when (p.value ->> 'hostname') like '%.' then substr((p.value ->> 'hostname'), 1, length((p.value ->> 'hostname')) - 1) else (p.value ->> 'hostname') end) as host
+from {dewpoint}."kubernetes_service" s
+cross join lateral (select unnest(cast(case when (s.status_load_balancer -> 'ingress') is null or json_type((s.status_load_balancer -> 'ingress')) = 'NULL' then null when json_type((s.status_load_balancer -> 'ingress')) = 'ARRAY' then (s.status_load_balancer -> 'ingress') else json_array((s.status_load_balancer -> 'ingress')) end as json[])) as value) as p
+union all
+select s._id, s.kind, s.name,
+    (p.value ->> 'ip') as ip, lower(case when (p.value ->> 'hostname') like '%.' then substr((p.value ->> 'hostname'), 1, length((p.value ->> 'hostname')) - 1) else (p.value ->> 'hostname') end) as host
+from {dewpoint}."kubernetes_ingress" s
+cross join lateral (select unnest(cast(case when (s.status_load_balancer -> 'ingress') is null or json_type((s.status_load_balancer -> 'ingress')) = 'NULL' then null when json_type((s.status_load_balancer -> 'ingress')) = 'ARRAY' then (s.status_load_balancer -> 'ingress') else json_array((s.status_load_balancer -> 'ingress')) end as json[])) as value) as p
 --- view stg_ip_addresses
 -- Written by go generate: do not edit.
 -- Reserved addresses.
@@ -60,6 +72,28 @@ with found as (
     select (a.value ->> 'PublicIp'), g._id, false
     from {dewpoint}."aws_ec2_nat_gateway" g
     cross join lateral (select unnest(cast(case when g.nat_gateway_addresses is null or json_type(g.nat_gateway_addresses) = 'NULL' then null when json_type(g.nat_gateway_addresses) = 'ARRAY' then g.nat_gateway_addresses else json_array(g.nat_gateway_addresses) end as json[])) as value) as a
+    union all
+    select a.value, i._id, false
+    from {dewpoint}."gcp_compute_instance" i
+    cross join lateral (select unnest(i.private_ips) as value) as a
+    union all
+    select a.value, i._id, false
+    from {dewpoint}."gcp_compute_instance" i
+    cross join lateral (select unnest(i.public_ips) as value) as a
+    union all
+    select ip_address, _id, false from {dewpoint}."gcp_compute_forwarding_rule"
+    union all
+    -- A pod in its node's network has the node's address, not one of its own.
+    select status_pod_ip, _id, false from {dewpoint}."kubernetes_pod" where status_pod_ip <> coalesce(status_host_ip, '')
+    union all
+    select (a.value ->> 'address'), n._id, false
+    from {dewpoint}."kubernetes_node" n
+    cross join lateral (select unnest(cast(case when n.status_addresses is null or json_type(n.status_addresses) = 'NULL' then null when json_type(n.status_addresses) = 'ARRAY' then n.status_addresses else json_array(n.status_addresses) end as json[])) as value) as a
+    where (a.value ->> 'type') in ('InternalIP', 'ExternalIP')
+    union all
+    select spec_cluster_ip, _id, false from {dewpoint}."kubernetes_service" where spec_cluster_ip <> 'None'
+    union all
+    select ip, _id, false from {models}."ingress_points" where ip is not null
 )
 select
     f.ip, f._id, r.kind, r.account, r.region,
@@ -244,6 +278,26 @@ select n._id as from_id, n.kind as from_kind, 'uses' as type, r._id as to_id, r.
 from named n
 join {dewpoint}."resources" r on r.kind = n.to_kind and r.account = n.account and r.region in (n.region, 'global')
     and (r.id = n.value or r.name = n.value or r.urn like '%:loadbalancer/' || n.value or (n.name = 'TargetGroup' and r.urn like '%:' || n.value))
+--- view stg_load_balancers
+-- Written by go generate: do not edit.
+-- Load balancers.
+select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
+    v.lb_type,
+    v.public,
+    v.dns_name
+from {dewpoint}."load_balancers" v
+--- view derived_balancer_service
+-- A load balancer or forwarding rule of a cloud and the service or ingress of Kubernetes that it leads to, by the host name or the
+-- public address that the cluster tells.
+select l._id as from_id, l.kind as from_kind, 'routes' as type, p._id as to_id, p.kind as to_kind, 'exposes' as relation
+from {models}."ingress_points" p
+join {models}."stg_load_balancers" l on lower(case when l.dns_name like '%.' then substr(l.dns_name, 1, length(l.dns_name) - 1) else l.dns_name end) = p.host
+where l.cloud <> 'kubernetes'
+union
+select f._id, f.kind, 'routes', p._id, p.kind, 'exposes'
+from {models}."ingress_points" p
+join {dewpoint}."gcp_compute_forwarding_rule" f on f.ip_address = p.ip
+where f.load_balancing_scheme like 'EXTERNAL%'
 --- view same_things
 -- One thing that two kinds describe: a machine as a Kubernetes node and as an instance of its cloud, a disk as a persistent
 -- volume and as a volume, a database cluster and its instances. canonical_id is the one that is counted.
@@ -276,14 +330,6 @@ select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud,
     s.canonical_id is null as counted
 from {dewpoint}."databases" v
 left join {models}."same_things" s on s._id = v._id
---- view stg_load_balancers
--- Written by go generate: do not edit.
--- Load balancers.
-select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
-    v.lb_type,
-    v.public,
-    v.dns_name
-from {dewpoint}."load_balancers" v
 --- view derived_dns_target
 -- A DNS record and what its value names: an address, or the host name of a load balancer, a database, a distribution.
 with wanted as (
@@ -294,6 +340,11 @@ with wanted as (
     select s._id, s.kind, 'ALIAS', lower(case when s.alias_target_dns_name like '%.' then substr(s.alias_target_dns_name, 1, length(s.alias_target_dns_name) - 1) else s.alias_target_dns_name end)
     from {dewpoint}."aws_route53_record_set" s
     where s.alias_target_dns_name is not null
+    union all
+    select g._id, g.kind, g.type, lower(case when d.value like '%.' then substr(d.value, 1, length(d.value) - 1) else d.value end)
+    from {dewpoint}."gcp_dns_record_set" g
+    cross join lateral (select unnest(g.rrdatas) as value) as d
+    where g.type in ('A', 'AAAA', 'CNAME')
 ), hosts as (
     select lower(case when dns_name like '%.' then substr(dns_name, 1, length(dns_name) - 1) else dns_name end) as host, _id, kind from {models}."stg_load_balancers" where dns_name is not null
     union all
@@ -302,6 +353,8 @@ with wanted as (
     select lower(case when domain_name like '%.' then substr(domain_name, 1, length(domain_name) - 1) else domain_name end), _id, kind from {dewpoint}."aws_cloudfront_distribution"
     union all
     select lower(case when name like '%.' then substr(name, 1, length(name) - 1) else name end), _id, kind from {dewpoint}."aws_route53_record_set" where type in ('A', 'AAAA', 'CNAME')
+    union all
+    select lower(case when name like '%.' then substr(name, 1, length(name) - 1) else name end), _id, kind from {dewpoint}."gcp_dns_record_set" where type in ('A', 'AAAA', 'CNAME')
 )
 select w._id as from_id, w.kind as from_kind, 'routes' as type, a._id as to_id, a.kind as to_kind, 'resolves_to' as relation
 from wanted w
@@ -358,7 +411,8 @@ with derived as (
     select from_id, from_kind, type, to_id, to_kind, relation, 'dns_target' as origin from {models}."derived_dns_target" union all
     select from_id, from_kind, type, to_id, to_kind, relation, 'log_group_function' as origin from {models}."derived_log_group_function" union all
     select from_id, from_kind, type, to_id, to_kind, relation, 'alarm_resource' as origin from {models}."derived_alarm_resource" union all
-    select from_id, from_kind, type, to_id, to_kind, relation, 'role_assumption' as origin from {models}."derived_role_assumption"
+    select from_id, from_kind, type, to_id, to_kind, relation, 'role_assumption' as origin from {models}."derived_role_assumption" union all
+    select from_id, from_kind, type, to_id, to_kind, relation, 'balancer_service' as origin from {models}."derived_balancer_service"
 ), fresh as (
     select from_id, min(from_kind) as from_kind, type, to_id, min(to_kind) as to_kind, min(relation) as relation, min(origin) as origin
     from derived where from_id <> to_id
@@ -721,18 +775,28 @@ select r._id, r.kind, r.cloud, r.account, r.region,
 from {dewpoint}."resources" r
 join tagged t on t._id = r._id
 left join inherited i on i._id = r._id
+--- view node_status
+-- Whether the nodes of Kubernetes are ready, by their condition Ready, and what that is as the status of an instance: a node that
+-- is not ready is busy, one that is not heard of is unknown.
+select n._id, max((c.value ->> 'status')) as ready,
+    case max((c.value ->> 'status')) when 'True' then 'running' when 'False' then 'busy' else 'unknown' end as instance_status
+from {dewpoint}."kubernetes_node" n
+cross join lateral (select unnest(cast(case when n.status_conditions is null or json_type(n.status_conditions) = 'NULL' then null when json_type(n.status_conditions) = 'ARRAY' then n.status_conditions else json_array(n.status_conditions) end as json[])) as value) as c
+where (c.value ->> 'type') = 'Ready'
+group by n._id
 --- view stg_instances
 -- Written by go generate: do not edit.
 -- Virtual machines and nodes.
 select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
     v.instance_type,
-    v.instance_status,
+    coalesce(v.instance_status, n.instance_status) as instance_status,
     v.instance_cores,
     v.instance_memory_bytes,
     coalesce(s.canonical_id, v._id) as canonical_id,
     s.canonical_id is null as counted
 from {dewpoint}."instances" v
 left join {models}."same_things" s on s._id = v._id
+left join {models}."node_status" n on n._id = v._id
 --- view stg_volumes
 -- Written by go generate: do not edit.
 -- Block devices.
@@ -788,6 +852,7 @@ with parts as (
     where d.volume_size_bytes > 0 and lower(coalesce(d.db_type, '')) not like 'aurora%'
     union all
     select _id, 'hours', cloud, region, 'load_balancer', lb_type, '', 1.0, 'hour', false, '' from {models}."stg_load_balancers"
+    where cloud <> 'kubernetes' -- what a service or an ingress costs is that of its cloud's load balancer
     union all
     select _id, 'hours', cloud, region, 'address', 'public', '', 1.0, 'hour', false, '' from {models}."stg_ip_addresses"
     union all
@@ -905,6 +970,64 @@ select state, team, kind, max(total) as resources, min(days) as shortest_days,
     max(days) as longest_days
 from ranked
 group by state, team, kind
+--- view lineage_steps
+-- What was made of what, in single steps: a snapshot of its volume, an image of its snapshots, a volume of its snapshot, an instance
+-- of its image.
+select r.from_id, r.to_id, 1 as strength
+from {models}."relationships" r
+where r.relation = 'created_from' or (r.from_kind = 'aws_ec2_image' and r.to_kind = 'aws_ec2_snapshot')
+--- table lineage
+--- index _id
+--- index origin_id
+-- Where instances, images, snapshots and volumes come from, over any number of copies up to max_depth: an image from its snapshot,
+-- and so from the snapshot's volume. One row per pair, with the fewest steps.
+select c.from_id as _id, f.kind, c.to_id as origin_id, t.kind as origin_kind, c.depth
+from (
+with level_1 as (
+    select from_id, to_id, max(strength) as strength from {models}."lineage_steps" where from_id <> to_id group by from_id, to_id
+),
+level_2 as (
+    select a.from_id, b.to_id, max(case when b.strength = 2 then a.strength else 0 end) as strength
+    from level_1 a join level_1 b on b.from_id = a.to_id
+    where a.from_id <> b.to_id
+    group by a.from_id, b.to_id
+),
+level_3 as (
+    select a.from_id, b.to_id, max(case when b.strength = 2 then a.strength else 0 end) as strength
+    from level_2 a join level_1 b on b.from_id = a.to_id
+    where a.from_id <> b.to_id
+    group by a.from_id, b.to_id
+),
+level_4 as (
+    select a.from_id, b.to_id, max(case when b.strength = 2 then a.strength else 0 end) as strength
+    from level_3 a join level_1 b on b.from_id = a.to_id
+    where a.from_id <> b.to_id
+    group by a.from_id, b.to_id
+),
+level_5 as (
+    select a.from_id, b.to_id, max(case when b.strength = 2 then a.strength else 0 end) as strength
+    from level_4 a join level_1 b on b.from_id = a.to_id
+    where a.from_id <> b.to_id
+    group by a.from_id, b.to_id
+),
+level_6 as (
+    select a.from_id, b.to_id, max(case when b.strength = 2 then a.strength else 0 end) as strength
+    from level_5 a join level_1 b on b.from_id = a.to_id
+    where a.from_id <> b.to_id
+    group by a.from_id, b.to_id
+),
+levels as (
+    select from_id, to_id, 1 as depth, strength from level_1 union all
+    select from_id, to_id, 2 as depth, strength from level_2 union all
+    select from_id, to_id, 3 as depth, strength from level_3 union all
+    select from_id, to_id, 4 as depth, strength from level_4 union all
+    select from_id, to_id, 5 as depth, strength from level_5 union all
+    select from_id, to_id, 6 as depth, strength from level_6
+)
+select from_id, to_id, min(depth) as depth, max(strength) as strength from levels group by from_id, to_id
+) c
+join {dewpoint}."resources" f on f._id = c.from_id
+join {dewpoint}."resources" t on t._id = c.to_id
 --- view neighbours
 -- The relationships from both ends.
 select from_id as _id, to_id as neighbour_id, to_kind as neighbour_kind, type, relation, 'out' as direction, on_delete, origin
@@ -922,6 +1045,31 @@ from {dewpoint}."resources" r
 join related k on k.kind = r.kind
 left join {models}."graph_nodes" n on n._id = r._id
 where n._id is null
+--- view stg_security_groups
+-- Written by go generate: do not edit.
+-- Firewalls of instances.
+select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
+from {dewpoint}."security_groups" v
+--- view security_group_users
+-- Who uses a security group: what bears it itself, and what bears it by its network interface. direct tells which. A group that is
+-- in no row protects nothing.
+with bearers as (
+    select r.to_id as security_group_id, r.from_id as user_id
+    from {models}."relationships" r
+    join {models}."stg_security_groups" g on g._id = r.to_id
+    where r.type = 'uses' and r.referrer = 'from'
+), users as (
+    select security_group_id, user_id, 1 as direct from bearers
+    union all
+    select b.security_group_id, r.from_id, 0
+    from bearers b
+    join {models}."stg_network_interfaces" i on i._id = b.user_id
+    join {models}."relationships" r on r.to_id = i._id and r.type in ('uses', 'attaches') and r.from_id <> b.security_group_id
+)
+select u.security_group_id, u.user_id, r.kind as user_kind, r.id as user_resource, r.name as user_name, max(u.direct) = 1 as direct
+from users u
+join {dewpoint}."resources" r on r._id = u.user_id
+group by u.security_group_id, u.user_id, r.kind, r.id, r.name
 --- view stg_access_keys
 -- Written by go generate: do not edit.
 -- Credentials of users and services.
@@ -1087,11 +1235,6 @@ from {dewpoint}."routing_tables" v
 -- Stored secrets, without their values.
 select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
 from {dewpoint}."secrets" v
---- view stg_security_groups
--- Written by go generate: do not edit.
--- Firewalls of instances.
-select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
-from {dewpoint}."security_groups" v
 --- view stg_snapshots
 -- Written by go generate: do not edit.
 -- Snapshots of volumes and databases.

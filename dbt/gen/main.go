@@ -93,6 +93,10 @@ func staging(dir string) error {
 		}
 		for _, c := range v.Columns {
 			expr := "v." + c.Name
+			if c.Name == "instance_status" {
+				// The catalogue cannot say it: the condition of a node is an item of a list.
+				expr = "coalesce(v.instance_status, n.instance_status) as instance_status"
+			}
 			if slices.Contains(lowered, c.Name) {
 				expr = "lower(v." + c.Name + ") as " + c.Name
 			}
@@ -104,6 +108,9 @@ func staging(dir string) error {
 		fmt.Fprintf(&b, "\nfrom {{ source('dewpoint', '%s') }} v\n", v.View)
 		if slices.Contains(same, v.Base) {
 			b.WriteString("left join {{ ref('same_things') }} s on s._id = v._id\n")
+		}
+		if v.Base == "instance" {
+			b.WriteString("left join {{ ref('node_status') }} n on n._id = v._id\n")
 		}
 		if err := os.WriteFile(filepath.Join(dir, "stg_"+v.View+".sql"), []byte(b.String()), 0o644); err != nil {
 			return err

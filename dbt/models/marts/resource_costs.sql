@@ -38,6 +38,7 @@ with parts as (
     where d.volume_size_bytes > 0 and lower(coalesce(d.db_type, '')) not like 'aurora%'
     union all
     select _id, 'hours', cloud, region, 'load_balancer', lb_type, '', 1.0, 'hour', false, '' from {{ ref('stg_load_balancers') }}
+    where cloud <> 'kubernetes' -- what a service or an ingress costs is that of its cloud's load balancer
     union all
     select _id, 'hours', cloud, region, 'address', 'public', '', 1.0, 'hour', false, '' from {{ ref('stg_ip_addresses') }}
     union all

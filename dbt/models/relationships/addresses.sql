@@ -17,6 +17,26 @@ with found as (
     select {{ dewpoint.json_text('a.value', 'PublicIp') }}, g._id, false
     from {{ source('dewpoint', 'aws_ec2_nat_gateway') }} g
     {{ dewpoint.each_item(dewpoint.json_array('g.nat_gateway_addresses'), 'a') }}
+    {% for column in ['private_ips', 'public_ips'] %}
+    union all
+    select a.value, i._id, false
+    from {{ source('dewpoint', 'gcp_compute_instance') }} i
+    {{ dewpoint.each_text('i.' ~ column, 'a') }}
+    {% endfor %}
+    union all
+    select ip_address, _id, false from {{ source('dewpoint', 'gcp_compute_forwarding_rule') }}
+    union all
+    -- A pod in its node's network has the node's address, not one of its own.
+    select status_pod_ip, _id, false from {{ source('dewpoint', 'kubernetes_pod') }} where status_pod_ip <> coalesce(status_host_ip, '')
+    union all
+    select {{ dewpoint.json_text('a.value', 'address') }}, n._id, false
+    from {{ source('dewpoint', 'kubernetes_node') }} n
+    {{ dewpoint.each_item(dewpoint.json_array('n.status_addresses'), 'a') }}
+    where {{ dewpoint.json_text('a.value', 'type') }} in ('InternalIP', 'ExternalIP')
+    union all
+    select spec_cluster_ip, _id, false from {{ source('dewpoint', 'kubernetes_service') }} where spec_cluster_ip <> 'None'
+    union all
+    select ip, _id, false from {{ ref('ingress_points') }} where ip is not null
 )
 
 select

@@ -8,6 +8,11 @@ with wanted as (
     select s._id, s.kind, 'ALIAS', {{ dewpoint.host_name('s.alias_target_dns_name') }}
     from {{ source('dewpoint', 'aws_route53_record_set') }} s
     where s.alias_target_dns_name is not null
+    union all
+    select g._id, g.kind, g.type, {{ dewpoint.host_name('d.value') }}
+    from {{ source('dewpoint', 'gcp_dns_record_set') }} g
+    {{ dewpoint.each_text('g.rrdatas', 'd') }}
+    where g.type in ('A', 'AAAA', 'CNAME')
 ), hosts as (
     select {{ dewpoint.host_name('dns_name') }} as host, _id, kind from {{ ref('stg_load_balancers') }} where dns_name is not null
     union all
@@ -16,6 +21,8 @@ with wanted as (
     select {{ dewpoint.host_name('domain_name') }}, _id, kind from {{ source('dewpoint', 'aws_cloudfront_distribution') }}
     union all
     select {{ dewpoint.host_name('name') }}, _id, kind from {{ source('dewpoint', 'aws_route53_record_set') }} where type in ('A', 'AAAA', 'CNAME')
+    union all
+    select {{ dewpoint.host_name('name') }}, _id, kind from {{ source('dewpoint', 'gcp_dns_record_set') }} where type in ('A', 'AAAA', 'CNAME')
 )
 
 select w._id as from_id, w.kind as from_kind, 'routes' as type, a._id as to_id, a.kind as to_kind, 'resolves_to' as relation

@@ -3,7 +3,7 @@
 -- attaches, routes, assumes or owns. referrer is the end that needs the other: from in "an instance uses a volume", to in "a
 -- network contains a subnet". on_delete is what becomes of the referrer when the other end is deleted.
 with derived as (
-    {% set rules = ['address_interface', 'interface_balancer', 'dns_target', 'log_group_function', 'alarm_resource', 'role_assumption'] %}
+    {% set rules = ['address_interface', 'interface_balancer', 'dns_target', 'log_group_function', 'alarm_resource', 'role_assumption', 'balancer_service'] %}
     {% for r in rules %}
     select from_id, from_kind, type, to_id, to_kind, relation, '{{ r }}' as origin from {{ ref('derived_' ~ r) }} {{ 'union all' if not loop.last }}
     {% endfor %}
