@@ -39,10 +39,21 @@ type Built struct {
 
 // Run builds all models in a sink in the order of their dependencies. told, if
 // not nil, is called after each.
-func Run(ctx context.Context, m sinks.Modeller, told func(Built)) ([]Built, error) {
+func Run(ctx context.Context, m sinks.Modeller, told func(Built), options ...Option) ([]Built, error) {
 	models, _, err := dbt.Compiled(m.Dialect())
 	if err != nil {
 		return nil, err
+	}
+	if prices := chosen(options).prices; prices != "" {
+		more, err := readPrices(prices)
+		if err != nil {
+			return nil, err
+		}
+		for i := range models {
+			if models[i].Name == priceSeed {
+				models[i].Rows = append(models[i].Rows, more[1:]...)
+			}
+		}
 	}
 	var all []Built
 	err = m.Build(ctx, models, func(model sinks.Model, took time.Duration) {
@@ -57,8 +68,8 @@ func Run(ctx context.Context, m sinks.Modeller, told func(Built)) ([]Built, erro
 
 // RunDBT builds and tests the models by dbt: command is the program and its
 // first arguments, args follow after "build". The project is the one in dir
-// or, if dir is empty, the bundled one.
-func RunDBT(ctx context.Context, m sinks.Modeller, command []string, dir string, args []string, out io.Writer) (err error) {
+// or, if dir is empty, the bundled one, which alone takes prices of a file.
+func RunDBT(ctx context.Context, m sinks.Modeller, command []string, dir string, args []string, out io.Writer, options ...Option) (err error) {
 	work, err := os.MkdirTemp("", "dewpoint-dbt-")
 	if err != nil {
 		return err
@@ -68,6 +79,11 @@ func RunDBT(ctx context.Context, m sinks.Modeller, command []string, dir string,
 		dir = filepath.Join(work, "project")
 		if err := os.CopyFS(dir, dbt.Project()); err != nil {
 			return err
+		}
+		if prices := chosen(options).prices; prices != "" {
+			if err := addPrices(filepath.Join(dir, "seeds", priceSeed+".csv"), prices); err != nil {
+				return err
+			}
 		}
 	}
 	profiles := dir

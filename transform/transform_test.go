@@ -101,16 +101,17 @@ func (m byDBT) Environment() []string {
 // that dbt builds, rows and columns, on the demo estate, and that a second Run
 // changes nothing.
 func TestBothWaysGiveEqualTables(t *testing.T) {
+	prices := transform.WithPrices(priceFile(t))
 	for name, url := range databases(t) {
 		t.Run(name, func(t *testing.T) {
 			m := demo(t, url)
 			var out bytes.Buffer
-			err := transform.RunDBT(t.Context(), byDBT{m}, []string{python(t), "-W", "ignore", "-m", "dbt.cli.main"}, "", nil, &out)
+			err := transform.RunDBT(t.Context(), byDBT{m}, []string{python(t), "-W", "ignore", "-m", "dbt.cli.main"}, "", nil, &out, prices)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out.String())
 			}
 			for range 2 {
-				if _, err := transform.Run(t.Context(), m, nil); err != nil {
+				if _, err := transform.Run(t.Context(), m, nil, prices); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -122,6 +123,14 @@ func TestBothWaysGiveEqualTables(t *testing.T) {
 			models, _, err := dbt.Compiled(m.Dialect())
 			if err != nil {
 				t.Fatal(err)
+			}
+			// Of the two prices of a gateway there the newer counts; the file has
+			// none of volumes.
+			var gateways, dear, volumes int
+			q := sinks.In(m, `SELECT count(CASE WHEN part = 'hours' AND kind = 'aws_ec2_nat_gateway' AND NOT missing THEN 1 END),
+				count(CASE WHEN hourly_usd > 1 THEN 1 END), count(CASE WHEN kind = 'aws_ec2_volume' AND NOT missing THEN 1 END) FROM {models}.resource_costs`)
+			if err := db.QueryRowContext(t.Context(), q).Scan(&gateways, &dear, &volumes); err != nil || gateways != 2 || dear != 0 || volumes != 0 {
+				t.Errorf("%d gateways, %d dear things, %d volumes with a price: %v", gateways, dear, volumes, err)
 			}
 			filled := 0
 			for _, model := range models {
@@ -135,6 +144,37 @@ func TestBothWaysGiveEqualTables(t *testing.T) {
 		})
 	}
 }
+
+// priceFile is a file of prices as dewpoint prices refresh writes it.
+func priceFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "prices.csv")
+	text := "cloud,region,item_kind,item,variant,unit,price_usd,as_of,source\n" +
+		"aws,eu-central-1,nat_gateway,,,hour,0.052,2026-11-01,a test\naws,eu-central-1,nat_gateway,,,hour,9,2026-10-01,a test\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestPricesOfOthers holds that a file that is none of prices is refused
+// before anything is built.
+func TestPricesOfOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "prices.csv")
+	for _, want := range []string{"run dewpoint prices refresh", "the first line of"} {
+		if _, err := transform.Run(t.Context(), refusing{}, nil, transform.WithPrices(path)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if err := os.WriteFile(path, []byte("a,b\n1,2\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// refusing is a sink in which nothing can be built.
+type refusing struct{ sinks.Modeller }
+
+func (refusing) Dialect() string { return "duckdb" }
 
 // moving are columns that tell how long ago something was.
 var moving = []string{"age_days", "age_hours", "days", "shortest_days", "median_days", "p90_days", "longest_days"}

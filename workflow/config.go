@@ -45,6 +45,10 @@ type Config struct {
 	Jobs map[string]*Job `yaml:"jobs"`
 	// Serve says when dewpoint serve does a cycle, and where it answers.
 	Serve ServeConfig `yaml:"serve"`
+	// Prices is the CSV file of list prices that dewpoint prices refresh writes
+	// and the estimated costs of dewpoint transform are made of, besides the
+	// bundled ones.
+	Prices string `yaml:"prices"`
 	// Workers is how many lists are read at once, over all accounts and
 	// regions; each holds one page in memory. Default 64.
 	Workers int `yaml:"workers"`

@@ -310,7 +310,7 @@ func (x *round) transform(ctx context.Context) error {
 		}
 		if m, err := transform.Models(s); err == nil {
 			start := time.Now()
-			built, err := transform.Run(ctx, m, nil)
+			built, err := transform.Run(ctx, m, nil, transform.WithPrices(x.Config.Prices))
 			failed = append(failed, err)
 			if err == nil {
 				x.report.Models = append(x.report.Models, Models{URL: s.URL(), Built: built, Took: time.Since(start)})

@@ -171,7 +171,7 @@ Exit codes: 0 complete, 3 partial (what could be read is stored), 1 failed,
 	complete(root, "log-format", completeWith("text", "json"))
 	complete(root, "log-level", completeWith("debug", "info", "warn", "error"))
 	root.AddCommand(a.syncCommand(), a.runCommand(), a.serveCommand(), a.queryCommand(), a.transformCommand(), a.impactCommand(), a.pathCommand(), a.metricsCommand(), a.dashboardsCommand(), a.reactCommand(), a.kindsCommand(), a.initCommand(), a.doctorCommand(),
-		a.schemaCommand(), a.notifyCommand(), a.permissionsCommand(), a.versionCommand(), a.manCommand())
+		a.schemaCommand(), a.pricesCommand(), a.notifyCommand(), a.permissionsCommand(), a.versionCommand(), a.manCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w%s", err, suggestFlag(cmd, err))
 	})

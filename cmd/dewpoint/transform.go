@@ -47,10 +47,10 @@ replaced by itself. Parquet files hold no models.`,
 			defer cancel()
 			return a.eachModeller(ctx, c, func(m sinks.Modeller) error {
 				if withDBT {
-					return transform.RunDBT(ctx, m, strings.Fields(program), project, args, a.out.Out)
+					return transform.RunDBT(ctx, m, strings.Fields(program), project, args, a.out.Out, transform.WithPrices(c.Prices))
 				}
 				start := time.Now()
-				all, err := transform.Run(ctx, m, nil)
+				all, err := transform.Run(ctx, m, nil, transform.WithPrices(c.Prices))
 				if err != nil {
 					return err
 				}

@@ -774,6 +774,13 @@ select r._id, r.kind, r.cloud, r.account, r.region,
 from {dewpoint}.resources r
 join tagged t on t._id = r._id
 left join inherited i on i._id = r._id
+--- view stg_instance_types
+-- Written by go generate: do not edit.
+-- Machine types on offer.
+select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
+    v.instance_cores,
+    v.instance_memory_bytes
+from {dewpoint}.instance_types v
 --- view node_status
 -- Whether the nodes of Kubernetes are ready, by their condition Ready, and what that is as the status of an instance: a node that
 -- is not ready is busy, one that is not heard of is unknown.
@@ -815,7 +822,26 @@ left join {models}.same_things s on s._id = v._id
 -- What a resource costs at list price while it stands as it is, in US dollars without tax: an estimate from the seed prices, on demand,
 -- without data transfer, requests, discounts and commitments. basis tells what it is made of. A resource whose price is not known
 -- has hourly_usd NULL and missing true: no total is one without the number of those. One row per billable part of a resource.
-with parts as (
+with sizes as (
+    -- What Google's machine types have: their price is that of their cores and memory. Those that share a core pay for a part of it.
+    select name, region, max(instance_cores) as cores, max(instance_memory_bytes) / 1073741824.0 as memory_gib
+    from {models}.stg_instance_types where cloud = 'gcp' group by name, region
+), google as (
+    select i._id, i.cloud, i.region, split_part(i.instance_type, '-', 1) as family, i.instance_status <> 'running' as idle,
+        case i.instance_type when 'e2-micro' then 0.25 when 'e2-small' then 0.5 when 'e2-medium' then 1.0
+            else cast(s.cores as float) end as cores,
+        case i.instance_type when 'e2-micro' then 1.0 when 'e2-small' then 2.0 when 'e2-medium' then 4.0
+            else cast(s.memory_gib as float) end as memory_gib
+    from {models}.stg_instances i
+    left join sizes s on s.name = i.instance_type and s.region = i.region
+    where i.cloud = 'gcp' and i.counted and i.instance_status <> 'terminated'
+), parts as (
+    select _id, 'cores' as part, cloud, region, 'cores' as item_kind, family as item, '' as variant, cores as quantity, 'hour' as unit,
+        idle, 'not running' as idle_reason
+    from google
+    union all
+    select _id, 'memory', cloud, region, 'memory', family, '', memory_gib, 'hour', idle, 'not running' from google
+    union all
     select i._id, 'instance' as part, i.cloud, i.region, 'instance' as item_kind, i.instance_type as item,
         case when lower(coalesce(x.platform, '')) like 'windows%' then 'windows'
             when lower(coalesce(x.platform_details, '')) like 'red hat%' then 'rhel'
@@ -823,7 +849,7 @@ with parts as (
         1.0 as quantity, 'hour' as unit, i.instance_status <> 'running' as idle, 'not running' as idle_reason
     from {models}.stg_instances i
     left join {dewpoint}.aws_ec2_instance x on x._id = i._id
-    where i.counted and i.instance_status <> 'terminated'
+    where i.counted and i.instance_status <> 'terminated' and i.cloud <> 'gcp'
     union all
     select _id, 'storage', cloud, region, 'volume', volume_type, '', volume_size_bytes / 1073741824.0, 'gb_month', false, ''
     from {models}.stg_volumes where counted
@@ -868,13 +894,14 @@ select p._id, p.part, r.kind, r.id, r.name, r.cloud, r.account, r.region, o.owne
     case when p.idle then 0.0 else p.quantity * q.price_usd * case when p.unit = 'hour' then 730.0 else 1.0 end end as monthly_usd,
     not p.idle and (q.price_usd is null or p.quantity is null) as missing,
     case when p.idle then p.idle_reason
+        when p.quantity is null and q.price_usd is not null then 'the size is not known: read gcp_compute_machine_type too'
         when q.price_usd is null then 'no price of ' || p.item_kind || ' ' || coalesce(p.item, '') || ' ' || p.variant || ' in ' || p.region
         else p.item_kind || ' ' || coalesce(p.item, '') || ' ' || p.variant || ' per ' || p.unit || ', on demand, ' || q.source || ', '
             || cast(q.as_of as varchar) end as basis
 from parts p
 join {dewpoint}.resources r on r._id = p._id
 left join {models}.resource_owners o on o._id = p._id
-left join priced q on q.newest = 1 and q.cloud = p.cloud and q.region = p.region and q.item_kind = p.item_kind
+left join priced q on q.newest = 1 and q.cloud = p.cloud and q.region = case when p.cloud = 'gcp' and p.region like '%-_' then substr(p.region, 1, length(p.region) - 2) else p.region end and q.item_kind = p.item_kind
     and coalesce(q.item, '') = coalesce(p.item, '') and coalesce(q.variant, '') = p.variant and q.unit = p.unit
 --- view costs
 -- Estimated costs per account, region, kind and team. missing is how many parts have no price: they are not in the sums.
@@ -1150,13 +1177,6 @@ from {dewpoint}.health_checks v
 -- Roles of instances.
 select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn
 from {dewpoint}.instance_profiles v
---- view stg_instance_types
--- Written by go generate: do not edit.
--- Machine types on offer.
-select v._id, v.id, v.name, v.kind, v.tags, v.created_at, v.updated_at, v.cloud, v.account, v.region, v.urn,
-    v.instance_cores,
-    v.instance_memory_bytes
-from {dewpoint}.instance_types v
 --- view stg_keypairs
 -- Written by go generate: do not edit.
 -- SSH key pairs.

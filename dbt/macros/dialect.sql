@@ -134,6 +134,11 @@ cross join lateral (select {{ alias }}_keys.key as key, json_extract({{ value }}
 {# A name without its last dot and in lower case, as DNS compares them. #}
 {% macro host_name(value) -%} lower(case when {{ value }} like '%.' then substr({{ value }}, 1, length({{ value }}) - 1) else {{ value }} end) {%- endmacro %}
 
+{# The region of what is in a zone: in Google Cloud, a zone is its region with a letter behind. #}
+{% macro region_of_zone(cloud, place) -%}
+case when {{ cloud }} = 'gcp' and {{ place }} like '%-_' then substr({{ place }}, 1, length({{ place }}) - 2) else {{ place }} end
+{%- endmacro %}
+
 {# A pattern of IAM (* and ?) as one of LIKE, whose escape is !. #}
 {% macro iam_like(pattern) -%}
 replace(replace(replace(replace(replace({{ pattern }}, '!', '!!'), '%', '!%'), '_', '!_'), '*', '%'), '?', '_')
