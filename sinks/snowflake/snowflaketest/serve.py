@@ -1,12 +1,15 @@
 """Runs fakesnow's server on a port of 127.0.0.1, for the tests.
 
-It leaves out CREATE FUNCTION, which fakesnow does not have, and corrects four
+It leaves out CREATE FUNCTION, which fakesnow does not have, and corrects six
 faults of fakesnow 0.12.1:
 
 - It notes an absent comment of each temporary table, MERGE's own included, in
   a second database, which DuckDB refuses in a transaction.
 - A quote in a comment ends the statement that notes it.
 - FLATTEN takes an object's keys for JSON paths, so that "" or "/" is not found.
+- It takes $Latest in a text for a variable of the session.
+- TO_ARRAY puts an array into an array, TYPEOF takes all JSON for one type, and
+  TO_OBJECT is not there.
 - A column that is not there has not the error number that Snowflake gives it.
 
 It waits for locks, as Snowflake does, where DuckDB fails at once, and takes a
@@ -30,6 +33,7 @@ import uvicorn
 from fakesnow import info_schema, macros
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
+from fakesnow.variables import Variables
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 
@@ -47,6 +51,15 @@ info_schema.insert_table_comment_sql = quoted
 macros.FS_FLATTEN = Template(
     macros.FS_FLATTEN.template.replace("TO_JSON(input) -> x", "CAST(TO_JSON(input) AS MAP(VARCHAR, JSON))[x]")
 )
+made = macros.creation_sql
+macros.creation_sql = lambda catalog: made(catalog) + f"""
+    CREATE OR REPLACE MACRO {catalog}._dp_to_array(x) AS (
+        CASE json_type(to_json(x)) WHEN 'ARRAY' THEN to_json(x) WHEN 'NULL' THEN NULL ELSE json_array(x) END);
+    CREATE OR REPLACE MACRO {catalog}._dp_typeof(x) AS json_type(to_json(x));
+    CREATE OR REPLACE MACRO {catalog}._dp_to_object(x) AS (CASE json_type(to_json(x)) WHEN 'OBJECT' THEN to_json(x) END);
+"""
+functions = {"TO_ARRAY", "TYPEOF", "TO_OBJECT"}
+named = re.compile("|".join(functions), re.IGNORECASE)
 varies = re.compile(
     r"dewpoint_staging_[0-9a-f]{24}"
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -100,8 +113,18 @@ def execute_shaped(self, command, *args, **kwargs):
         time.sleep(0.1)
 
 
+def corrected(node):
+    name = node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name() if isinstance(node, exp.Func) else ""
+    if name not in functions:
+        return node
+    of = node.expressions if isinstance(node, exp.Anonymous) else [node.this]
+    return exp.Anonymous(this="_dp_" + name.lower(), expressions=of)
+
+
 def translate_once(self, expression, params):
     self.part += 1
+    if named.search(self.text):
+        expression = expression.transform(corrected)
     key = (self.text, self.part)
     plain = isinstance(expression, (exp.Create, exp.Query, exp.Insert, exp.Update, exp.Delete))
     if params or not plain or self.text[:12].upper() == "CREATE STAGE":
@@ -122,6 +145,7 @@ def translate_once(self, expression, params):
     return again
 
 
+Variables.inline_variables = lambda self, sql: sql  # dewpoint sets none
 FakeSnowflakeCursor.execute = execute_shaped
 FakeSnowflakeCursor._transform = translate_once
 gc.set_threshold(100_000, 50, 100)
