@@ -144,7 +144,7 @@ func (q *queue) pop() (Task, bool) {
 }
 
 // garbage is how much of it may gather between two collections, in bytes.
-const garbage = 96 << 20
+const garbage = 64 << 20
 
 // untidy lets more garbage gather than Go does where little else is in memory:
 // reading makes much of it, and a small heap would be searched every moment.
