@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +38,7 @@ func TestPages(t *testing.T) {
 	}
 	write(t, env["AWS_CONFIG_FILE"], profile)
 	env["AWS_EC2_METADATA_DISABLED"], env["HOME"] = "true", base
-	shell := func(t *testing.T, dir, command string) (string, int) {
+	shell := func(t *testing.T, env map[string]string, dir, command string) (string, int) {
 		cmd := exec.Command("bash", "-c", command)
 		cmd.Dir = dir
 		cmd.Env = os.Environ()
@@ -57,7 +58,7 @@ func TestPages(t *testing.T) {
 		return out.String(), cmd.ProcessState.ExitCode()
 	}
 	first := t.TempDir()
-	if _, code := shell(t, first, "dewpoint sync -q"); code != 0 {
+	if _, code := shell(t, env, first, "dewpoint sync -q"); code != 0 {
 		t.Fatalf("the first sync ends with %d", code)
 	}
 	database, err := os.ReadFile(filepath.Join(first, "dewpoint.duckdb"))
@@ -66,11 +67,12 @@ func TestPages(t *testing.T) {
 	}
 	for _, path := range pages(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
 			text, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := t.TempDir()
+			dir, env := t.TempDir(), maps.Clone(env)
 			if filepath.Base(path) == "postgres.md" {
 				withPostgres(t, env)
 			}
@@ -85,7 +87,7 @@ func TestPages(t *testing.T) {
 					write(t, filepath.Join(dir, s.file), s.text)
 					continue
 				}
-				out, code := shell(t, dir, s.text)
+				out, code := shell(t, env, dir, s.text)
 				if code != 0 {
 					t.Errorf("%s: exit code %d", s.text, code)
 				}
@@ -109,11 +111,6 @@ func withPostgres(t *testing.T, env map[string]string) {
 	}
 	t.Cleanup(server.Stop)
 	env["PGHOST"], env["PGPORT"], env["PGUSER"], env["PGSSLMODE"] = "127.0.0.1", strconv.Itoa(server.Port), "postgres", "disable"
-	t.Cleanup(func() {
-		for _, name := range []string{"PGHOST", "PGPORT", "PGUSER", "PGSSLMODE"} {
-			delete(env, name)
-		}
-	})
 }
 
 func write(t *testing.T, path, text string) {
