@@ -115,6 +115,10 @@ func plainText(s, typ string) any {
 		if json.Unmarshal([]byte(s), &v) == nil {
 			return v
 		}
+	case "NUMERIC", "FIXED", "DECIMAL":
+		if json.Valid([]byte(s)) {
+			return json.Number(s)
+		}
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }

@@ -55,11 +55,17 @@ func (a *app) serve(load func() (*workflow.Config, error)) error {
 	ctx, stop, done := signals()
 	defer done()
 	log := a.logger(a.err.Out)
-	told := context.AfterFunc(ctx, func() {
+	said := make(chan struct{})
+	tell := context.AfterFunc(ctx, func() {
+		defer close(said)
 		notifySystemd(systemd.SdNotifyStopping)
 		log.Info("stopping: what is complete is committed; once more stops at once")
 	})
-	defer told()
+	defer func() {
+		if !tell() {
+			<-said
+		}
+	}()
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
