@@ -185,8 +185,11 @@ func ClusterService() *api.Service {
 	})
 	served := &api.Shape{Name: "Served", Type: "structure"}
 	for _, m := range []struct{ name, doc string }{
-		{"table", "The table of its objects."}, {"group", "Its API group."}, {"version", "The version in which it is read."},
-		{"resource", "Its name in paths."}, {"verbs", "What may be done with it, by spaces."},
+		{"table", "The table of its objects."},
+		{"group", "Its API group."},
+		{"version", "The version in which it is read."},
+		{"resource", "Its name in paths."},
+		{"verbs", "What may be done with it, by spaces."},
 	} {
 		served.Members = append(served.Members, api.Member{Name: m.name, Doc: m.doc, Shape: text})
 	}
