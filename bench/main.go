@@ -70,7 +70,7 @@ func main() {
 	small := flag.Int("small", 100_000, "instances of the smaller sync")
 	large := flag.Int("large", 1_000_000, "instances of the larger sync")
 	pods := flag.Int("pods", 50_000, "pods of the Kubernetes server")
-	only := flag.String("only", "decode,compute,kubernetes,sync,duckdb,parquet,postgres,graph", "what to measure")
+	only := flag.String("only", "decode,compute,kubernetes,sync,duckdb,parquet,postgres,graph,react", "what to measure")
 	flag.Parse()
 
 	var figures []figure
@@ -86,6 +86,7 @@ func main() {
 		{"parquet", func() ([]figure, error) { return parquetFigures(*small, *large) }},
 		{"postgres", func() ([]figure, error) { return postgresFigures(*small, *large) }},
 		{"graph", func() ([]figure, error) { return graphFigures(*bin) }},
+		{"react", func() ([]figure, error) { return reactFigures(*bin) }},
 	} {
 		if !strings.Contains(*only, part.name) {
 			continue

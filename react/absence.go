@@ -91,5 +91,5 @@ func (f *freshness) definitions(ctx context.Context, e *Estate, kinds []string) 
 			f.unread[kind][cloud+"/"+account] = n
 		}
 		return counts.Err()
-	}, literal)
+	}, each(literal))
 }

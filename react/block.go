@@ -33,7 +33,7 @@ func (s *planning) surroundings(ctx context.Context, units []*unit) error {
 	maps.Copy(s.facts, more)
 	slices.Sort(texts)
 	texts = slices.DeleteFunc(slices.Compact(texts), func(t string) bool { return t == "" })
-	vague, err := s.Estate.links(ctx, "to_id IS NULL AND resolution = 'ambiguous' AND to_ref IN (%s)", texts, s.Estate.text)
+	vague, err := s.Estate.links(ctx, "to_id IS NULL AND resolution = 'ambiguous' AND to_ref IN (%s)", texts, each(s.Estate.text))
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (s *planning) capShares(ctx context.Context, gone map[string]bool) error {
 			totals[p] = n
 		}
 		return rows.Err()
-	}, literal)
+	}, each(literal))
 	if err != nil {
 		return fmt.Errorf("count the resources: %w", err)
 	}

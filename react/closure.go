@@ -181,7 +181,7 @@ func (s *planning) grow(ctx context.Context, units []*unit) error {
 
 // readLinks reads the edges to and from resources, as far as they matter.
 func (s *planning) readLinks(ctx context.Context, ids []string) error {
-	in, err := s.Estate.links(ctx, "to_id IN (%s) AND from_id <> to_id", ids, s.Estate.Dialect.uuid)
+	in, err := s.Estate.links(ctx, "to_id IN (%s) AND from_id <> to_id", ids, s.Estate.Dialect.uuids())
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (s *planning) readLinks(ctx context.Context, ids []string) error {
 			return err
 		}
 	}
-	owned, err := s.Estate.links(ctx, "from_id IN (%s) AND relation IN ('managed_by', '"+ownedBy+"')", ids, s.Estate.Dialect.uuid)
+	owned, err := s.Estate.links(ctx, "from_id IN (%s) AND relation IN ('managed_by', '"+ownedBy+"')", ids, s.Estate.Dialect.uuids())
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (s *planning) readLinks(ctx context.Context, ids []string) error {
 			takers = append(takers, id)
 		}
 	}
-	out, err := s.Estate.links(ctx, "from_id IN (%s) AND to_id IS NOT NULL", takers, s.Estate.Dialect.uuid)
+	out, err := s.Estate.links(ctx, "from_id IN (%s) AND to_id IS NOT NULL", takers, s.Estate.Dialect.uuids())
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (s *planning) readAlong(ctx context.Context, w WithKind, ids []string) erro
 			s.along[id] = true
 		}
 		return rows.Err()
-	}, s.Estate.Dialect.uuid)
+	}, s.Estate.Dialect.uuids())
 	if err != nil {
 		return fmt.Errorf("with %s, along: %w", w.Kind, err)
 	}

@@ -41,17 +41,41 @@ type link struct {
 	from, fromKind, relation, to, toKind, toRef, resolution, onDelete string
 }
 
-// atOnce is how many ids a statement asks for.
+// atOnce is how many values a statement asks for.
 const atOnce = 1000
 
-// chunked asks for ids some at a time.
-func chunked(ids []string, ask func(list string) error, write func(string) string) error {
-	for part := range slices.Chunk(ids, atOnce) {
-		quoted := make([]string, len(part))
-		for i, id := range part {
-			quoted[i] = write(id)
+// list writes values for IN (...), so many at once.
+type list struct {
+	atOnce int
+	write  func(values []string) string
+}
+
+// each lists values as literals.
+func each(write func(string) string) list {
+	return list{atOnce, func(values []string) string {
+		quoted := make([]string, len(values))
+		for i, v := range values {
+			quoted[i] = write(v)
 		}
-		if err := ask(strings.Join(quoted, ", ")); err != nil {
+		return strings.Join(quoted, ", ")
+	}}
+}
+
+// uuids lists _ids. DuckDB, which has no indexes to look them up in, reads the
+// table once for many of them, which come as one text.
+func (d Dialect) uuids() list {
+	if d != DuckDB {
+		return each(d.uuid)
+	}
+	return list{200_000, func(ids []string) string {
+		return "SELECT CAST(unnest(string_split(" + literal(strings.Join(ids, ",")) + ", ',')) AS UUID)"
+	}}
+}
+
+// chunked asks for values some at a time.
+func chunked(values []string, ask func(list string) error, l list) error {
+	for part := range slices.Chunk(values, l.atOnce) {
+		if err := ask(l.write(part)); err != nil {
 			return err
 		}
 	}
@@ -90,7 +114,7 @@ func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, err
 			out[f.UID] = &f
 		}
 		return rows.Err()
-	}, e.Dialect.uuid)
+	}, e.Dialect.uuids())
 	if err != nil {
 		return nil, fmt.Errorf("read the resources: %w", err)
 	}
@@ -98,7 +122,7 @@ func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, err
 }
 
 // links reads edges by a condition on a list, which stands in it as %s.
-func (e *Estate) links(ctx context.Context, condition string, values []string, write func(string) string) ([]link, error) {
+func (e *Estate) links(ctx context.Context, condition string, values []string, l list) ([]link, error) {
 	var out []link
 	err := chunked(values, func(list string) error {
 		rows, err := e.DB.QueryContext(ctx, `SELECT CAST(from_id AS VARCHAR), from_kind, relation, coalesce(CAST(to_id AS VARCHAR), ''), coalesce(to_kind, ''), coalesce(to_ref, ''), coalesce(resolution, ''), coalesce(on_delete, 'block')
@@ -108,14 +132,14 @@ func (e *Estate) links(ctx context.Context, condition string, values []string, w
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var l link
-			if err := rows.Scan(&l.from, &l.fromKind, &l.relation, &l.to, &l.toKind, &l.toRef, &l.resolution, &l.onDelete); err != nil {
+			var x link
+			if err := rows.Scan(&x.from, &x.fromKind, &x.relation, &x.to, &x.toKind, &x.toRef, &x.resolution, &x.onDelete); err != nil {
 				return err
 			}
-			out = append(out, l)
+			out = append(out, x)
 		}
 		return rows.Err()
-	}, write)
+	}, l)
 	if err != nil {
 		return nil, fmt.Errorf("read the edges: %w", err)
 	}

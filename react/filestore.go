@@ -77,6 +77,30 @@ func (s *FileStore) Marks(_ context.Context, rule string) (map[string]Mark, erro
 	return out, err
 }
 
+// Everything is all that the store holds: the marks by rule, and the ledger.
+func (s *FileStore) Everything(ctx context.Context) (marks map[string]map[string]Mark, ledger []Action, err error) {
+	marks = map[string]map[string]Mark{}
+	err = s.view(func(tx *bbolt.Tx) error {
+		all := tx.Bucket(marksBucket)
+		if all == nil {
+			return nil
+		}
+		return all.ForEachBucket(func(rule []byte) error {
+			marks[string(rule)] = map[string]Mark{}
+			return nil
+		})
+	})
+	for rule := range marks {
+		if err == nil {
+			marks[rule], err = s.Marks(ctx, rule)
+		}
+	}
+	if err == nil {
+		ledger, err = s.Actions(ctx, ActionFilter{})
+	}
+	return marks, ledger, err
+}
+
 // SetMarks implements Store.
 func (s *FileStore) SetMarks(_ context.Context, rule string, put []Mark, remove []string) error {
 	if len(put) == 0 && len(remove) == 0 {

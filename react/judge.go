@@ -196,7 +196,7 @@ func (s *planning) bearers(ctx context.Context, wrong []tagValue, out map[string
 				}
 			}
 			return nil
-		}, s.Estate.text)
+		}, each(s.Estate.text))
 		if err != nil {
 			return err
 		}

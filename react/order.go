@@ -83,7 +83,7 @@ func (s *planning) columns(ctx context.Context, ids []string) error {
 				}
 			}
 			return rows.Err()
-		}, s.Estate.Dialect.uuid)
+		}, s.Estate.Dialect.uuids())
 		if err != nil {
 			return fmt.Errorf("read the columns of %s: %w", kind, err)
 		}

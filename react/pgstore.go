@@ -81,7 +81,7 @@ func (s *PostgresStore) SetMarks(ctx context.Context, rule string, put []Mark, r
 	err = chunked(append(ids, remove...), func(list string) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM marks WHERE rule = "+literal(rule)+" AND _id IN ("+list+")")
 		return err
-	}, Postgres.uuid)
+	}, Postgres.uuids())
 	for len(values) > 0 && err == nil {
 		n := min(len(values), atOnce)
 		_, err = tx.ExecContext(ctx, "INSERT INTO marks (rule, _id, doc) VALUES "+strings.Join(values[:n], ", "))

@@ -41,7 +41,7 @@ func (s *planning) savings(ctx context.Context, ids []string) (map[string]float6
 			out[id] += n
 		}
 		return rows.Err()
-	}, s.Estate.Dialect.uuid)
+	}, s.Estate.Dialect.uuids())
 	if err != nil {
 		return nil, fmt.Errorf("estimate the saving: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dewpoint-data/dewpoint/extract/action"
+	"github.com/dewpoint-data/dewpoint/react/timespan"
 )
 
 // Store keeps what outlives a run: marks of grace, and the ledger of actions.
@@ -33,7 +34,8 @@ type Mark struct {
 	Incarnation    string    `json:"incarnation"`
 	FirstMatchedAt time.Time `json:"first_matched_at"`
 	FirstSync      string    `json:"first_sync_id"`
-	LastMatchedAt  time.Time `json:"last_matched_at"`
+	// LastMatchedAt is written once a day where nothing else changes.
+	LastMatchedAt time.Time `json:"last_matched_at"`
 	// AbsentAt is the newest reading, when it first matched, of what the rule
 	// finds absent: all must have been read again since.
 	AbsentAt time.Time `json:"absent_at,omitzero"`
@@ -126,9 +128,11 @@ func (s *planning) remember(ctx context.Context, matched []string) error {
 			}
 			m.FrozenAt = time.Time{}
 		}
-		m.LastMatchedAt = s.now
+		if last := old[uid]; m != last || s.now.Sub(last.LastMatchedAt) >= timespan.Day {
+			m.LastMatchedAt = s.now
+			put = append(put, m)
+		}
 		s.marks[uid] = m
-		put = append(put, m)
 	}
 	if !s.Mark {
 		return nil

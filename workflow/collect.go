@@ -50,6 +50,7 @@ func Collect(ctx, stop context.Context, c *Config, o CollectOptions) (r *Report,
 	if err != nil {
 		return r, src.Catalogue, unwritten(r, stopped(ctx, stop, err))
 	}
+	publishState(stop, c, open, r)
 	return r, src.Catalogue, nil
 }
 

@@ -296,6 +296,8 @@ func (g *ground) absence() {
 		return fate{}
 	}
 	g.exits(0, "sync", "-q")
+	// The tables show what the file of the state holds.
+	g.wants(g.exits(0, "query", "SELECT (SELECT count(*) FROM actions WHERE state = 'done') AS done, doc->>'error' AS error FROM actions WHERE state = 'failed'"), "10 .*UnauthorizedOperation")
 	g.wants(g.exits(0, plan...), "^expired: 2 of 3 matched to be done, 1 blocked", "waits +aws_ec2_vpc "+vpc+" .* absent since this sync only")
 	g.gate.through(denied)
 	g.exits(3, "sync", "-q")

@@ -109,7 +109,7 @@ func (b *base) table(k *schema.Kind) string {
 }
 
 var ownTables = []string{
-	"resources", "edges", "resource_history", "sightings", "syncs", "scopes", "problems", "metrics", "kinds", "dewpoint_views",
+	"resources", "edges", "resource_history", "sightings", "syncs", "scopes", "problems", "metrics", "kinds", "dewpoint_views", "marks", "actions",
 }
 
 // loadBase reads the file as it is before the sync: its tables, and the hashes
