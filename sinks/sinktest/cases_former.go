@@ -141,19 +141,20 @@ func Upgrade(t *testing.T, target Target, statements ...string) {
 	h.reads(kinds(k), read{scope: s, rows: rows})
 	h.exec(statements...)
 	h.remembers("aws")
-	migrates := func(want int) {
+	migrates := func(want bool) {
 		h.Helper()
 		changes, err := h.sink.PlanSchema(h.Context(), kinds(k))
 		if err != nil {
 			h.Fatal(err)
 		}
-		if len(changes) != want || want > 0 && changes[0].Action != sinks.Migrate {
+		other := slices.ContainsFunc(changes, func(c sinks.SchemaChange) bool { return c.Action != sinks.Migrate })
+		if len(changes) > 0 != want || other {
 			h.Fatalf("the plan is %+v", changes)
 		}
 	}
-	migrates(1)
+	migrates(true)
 	sum := h.reads(kinds(k), read{scope: s, rows: rows})
 	h.kindSum(sum, k.Name, sinks.KindSummary{Rows: 1, Unchanged: 1})
-	migrates(0)
+	migrates(false)
 	h.remembers("aws", sinks.FormerKind{Kind: k, Scopes: []schema.Scope{s}})
 }
