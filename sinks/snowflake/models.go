@@ -34,8 +34,10 @@ func (s *Sink) Environment() []string {
 func (s *Sink) Build(ctx context.Context, models []sinks.Model, built func(sinks.Model, time.Duration)) error {
 	_, schema := s.ModelSchemas()
 	exec := func(q string) error {
-		_, err := s.db.ExecContext(ctx, q)
-		return s.clean(err)
+		if _, err := s.db.ExecContext(ctx, q); err != nil {
+			return s.clean(err)
+		}
+		return nil
 	}
 	if err := exec("CREATE SCHEMA IF NOT EXISTS " + schema); err != nil {
 		return fmt.Errorf("build the models in %s: %w", s.URL(), err)
