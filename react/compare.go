@@ -30,8 +30,8 @@ func (r *run) compare(fresh *Plan) []Result {
 		case t == nil && r.begun(&old, action.Tag, action.Untag):
 			// Its own tags may have made it right. That no others are there is
 			// compared before each call.
-		case t == nil && r.begun(&old, action.Delete):
-			// Its own deletion may have taken it out of the estate.
+		case t == nil && r.begun(&old, action.Delete, action.Stop, action.Start):
+			// Its own call may have taken it out of what the rule selects.
 			r.confirm[old.UID] = true
 		case t == nil && skipped[old.UID] != "":
 			x.Why = skipped[old.UID]
