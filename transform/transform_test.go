@@ -108,12 +108,18 @@ func TestBothWaysGiveEqualTables(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := demo(t, url)
 			var out bytes.Buffer
-			err := transform.RunDBT(t.Context(), byDBT{m}, []string{python(t), "-W", "ignore", "-m", "dbt.cli.main"}, "", nil, &out, prices)
+			// Once as the package of another project, which takes the bundled
+			// prices alone.
+			priced, project, options := 2, "", []transform.Option{prices}
+			if name == "duckdb" {
+				priced, project, options = 0, dependent(t), nil
+			}
+			err := transform.RunDBT(t.Context(), byDBT{m}, dbtCommand(t), project, nil, &out, options...)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out.String())
 			}
 			for range 2 {
-				if _, err := transform.Run(t.Context(), m, nil, prices); err != nil {
+				if _, err := transform.Run(t.Context(), m, nil, options...); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -131,8 +137,14 @@ func TestBothWaysGiveEqualTables(t *testing.T) {
 			var gateways, dear, volumes int
 			q := sinks.In(m, `SELECT count(CASE WHEN part = 'hours' AND kind = 'aws_ec2_nat_gateway' AND NOT missing THEN 1 END),
 				count(CASE WHEN hourly_usd > 1 THEN 1 END), count(CASE WHEN kind = 'aws_ec2_volume' AND NOT missing THEN 1 END) FROM {models}.resource_costs`)
-			if err := db.QueryRowContext(t.Context(), q).Scan(&gateways, &dear, &volumes); err != nil || gateways != 2 || dear != 0 || volumes != 0 {
+			if err := db.QueryRowContext(t.Context(), q).Scan(&gateways, &dear, &volumes); err != nil || gateways != priced || dear != 0 || volumes != 0 {
 				t.Errorf("%d gateways, %d dear things, %d volumes with a price: %v", gateways, dear, volumes, err)
+			}
+			if project != "" {
+				var n int
+				if err := db.QueryRowContext(t.Context(), "SELECT sum(n) FROM "+other+".related").Scan(&n); err != nil || n == 0 {
+					t.Errorf("the model of the project that has ours as a package has %d rows: %v", n, err)
+				}
 			}
 			filled := 0
 			for _, model := range models {
@@ -145,6 +157,42 @@ func TestBothWaysGiveEqualTables(t *testing.T) {
 			}
 		})
 	}
+}
+
+func dbtCommand(t *testing.T) []string {
+	return []string{python(t), "-W", "ignore", "-m", "dbt.cli.main"}
+}
+
+// dependent is a dbt project that has dewpoint's as a package, installed, and
+// a model over its models and sources.
+func dependent(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	ours, err := filepath.Abs("../dbt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"dbt_project.yml": "name: dependent\nversion: \"1.0.0\"\nconfig-version: 2\nprofile: dewpoint\nflags: {send_anonymous_usage_stats: false}\n",
+		"packages.yml":    "packages:\n  - local: " + ours + "\n",
+		"models/related.sql": "select k.kind, count(*) as n from {{ ref('dewpoint', 'relationships') }} r\n" +
+			"join {{ source('dewpoint', 'resources') }} k on k._id = r.from_id where {{ dewpoint.tag('k.tags', 'team') }} is not null group by k.kind\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := dbtCommand(t)
+	cmd := exec.Command(command[0], append(command[1:], "deps", "--log-path", t.TempDir())...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("dbt deps: %v\n%s", err, out)
+	}
+	return dir
 }
 
 // priceFile is a file of prices as dewpoint prices refresh writes it.
