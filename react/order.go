@@ -116,7 +116,14 @@ func (s *planning) deletion(u *unit) Target {
 	for _, uid := range u.order {
 		f := s.facts[uid]
 		options := s.rule.options(&f.Resource)
-		calls, err := s.Calls.Calls(action.Delete, f.Resource, action.Args{Options: options})
+		if uid != u.root && !s.Calls.Can(action.Snapshot, f.Kind) {
+			options.Snapshot = false // only of the target has there to be one
+		}
+		id := stepID(s.plan.ID, uid, action.Delete)
+		if s.of != nil {
+			id = stepID(s.of.ID, uid, action.Delete)
+		}
+		calls, err := s.Calls.Calls(action.Delete, f.Resource, action.Args{Options: options, ActionID: id.String()})
 		if err != nil {
 			u.block("%s cannot be deleted: %s", s.name(u, uid), err)
 			continue

@@ -260,7 +260,7 @@ func TestBundledRules(t *testing.T) {
 		balancer("lb-mixed", full, hollow)
 		p := w.planner()
 		for name, want := range map[string]map[string]string{
-			"unattached-volumes": {"vol-free": "DeleteVolume vol-free", "vol-unknown": "skipped: its tags are not known"},
+			"unattached-volumes": {"vol-free": "CreateSnapshot vol-free, DeleteVolume vol-free", "vol-unknown": "skipped: its tags are not known"},
 			"untagged": {
 				"vol-nobody": "DeleteVolume", "vol-blank": "DeleteVolume",
 			},

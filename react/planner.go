@@ -207,7 +207,41 @@ func (s *planning) make(ctx context.Context) (err error) {
 	if err := s.columns(ctx, due); err != nil {
 		return err
 	}
-	s.tagging(due)
+	if s.rule.Action == action.Tag {
+		s.tagging(due)
+		return nil
+	}
+	return s.switching(ctx, due)
+}
+
+// switching plans to stop targets, or to start them. What is managed is left to
+// its manager, which would undo it.
+func (s *planning) switching(ctx context.Context, due []string) error {
+	managed, err := s.Estate.links(ctx, "from_id IN (%s) AND relation IN ('managed_by', '"+ownedBy+"')", due, s.Estate.Dialect.uuids())
+	if err != nil {
+		return err
+	}
+	for _, uid := range due {
+		f := s.facts[uid]
+		t := s.target(uid)
+		if why := s.guard.why(f); why != "" {
+			t.Blockers = append(t.Blockers, why)
+		}
+		for _, l := range managed {
+			if l.from == uid {
+				t.Blockers = append(t.Blockers, "it is managed by "+l.toKind+" "+l.toRef)
+			}
+		}
+		v := s.rule.Action
+		step := Step{ID: stepID(s.plan.ID, uid, v), Verb: v, Resource: f.Resource}
+		if step.Calls, err = s.Calls.Calls(v, f.Resource, action.Args{}); err != nil {
+			t.Blockers = append(t.Blockers, err.Error())
+		}
+		if len(t.Blockers) == 0 {
+			t.Steps = []Step{step}
+		}
+		s.plan.Targets = append(s.plan.Targets, t)
+	}
 	return nil
 }
 

@@ -31,7 +31,7 @@ type Rule struct {
 	Name string `yaml:"name"`
 	// Help says in a sentence what the rule takes.
 	Help string `yaml:"help"`
-	// Action is delete, or tag.
+	// Action is delete, tag, stop or start.
 	Action action.Verb `yaml:"action"`
 	// SQL selects the targets: _id and reason; other columns are evidence. The
 	// columns expires (an instant) and expiration (a duration from the creation)
@@ -63,6 +63,13 @@ type Rule struct {
 	Accounts []string `yaml:"accounts"`
 	Kinds    []string `yaml:"kinds"`
 
+	// Schedule is when what a row's column schedule says nothing of is stopped
+	// or started, as off=(M-F,19);on=(M-F,7);tz=Europe/Berlin, and SkipDays are
+	// days, as 2026-12-25, on which nothing is. Action is stop or start.
+	Schedule string   `yaml:"schedule" json:",omitempty"`
+	SkipDays []string `yaml:"skip_days" json:",omitempty"`
+	// Snapshot makes a snapshot of what is deleted before, of kinds that can.
+	Snapshot bool `yaml:"snapshot" json:",omitempty"`
 	// Propagation says what becomes of what a deleted object of Kubernetes owns:
 	// background (the default) or foreground deletes it, orphan leaves it.
 	Propagation string `yaml:"propagation" json:",omitempty"`
@@ -186,8 +193,8 @@ func (r *Rule) validate() error {
 	switch {
 	case !ruleName.MatchString(r.Name):
 		return fmt.Errorf("name is %q: take lower case letters, digits and -", r.Name)
-	case r.Action != action.Delete && r.Action != action.Tag:
-		return fmt.Errorf("action is %q: take delete or tag", r.Action)
+	case !slices.Contains([]action.Verb{action.Delete, action.Tag, action.Stop, action.Start}, r.Action):
+		return fmt.Errorf("action is %q: take delete, tag, stop or start", r.Action)
 	case (strings.TrimSpace(r.SQL) == "") == (len(r.Policy) == 0):
 		return errors.New("give either sql or policy")
 	case len(r.Policy) > 0 && r.Action != action.Tag:
@@ -198,12 +205,24 @@ func (r *Rule) validate() error {
 		return errors.New("limits must not be negative, percent at most 100")
 	case r.Action != action.Delete && len(r.With) > 0:
 		return errors.New("with needs action: delete")
+	case (r.Schedule != "" || len(r.SkipDays) > 0) && r.Action != action.Stop && r.Action != action.Start:
+		return errors.New("schedule and skip_days need action: stop or start")
+	case r.Snapshot && r.Action != action.Delete:
+		return errors.New("snapshot needs action: delete")
 	case !slices.Contains([]string{"", "background", "foreground", orphan}, r.Propagation):
 		return fmt.Errorf("propagation is %q: take background, foreground or orphan", r.Propagation)
 	}
 	for _, globs := range [][]string{r.Accounts, r.Kinds, r.Unread} {
 		if err := validGlobs(globs); err != nil {
 			return err
+		}
+	}
+	if _, err := ParseSchedule(r.Schedule, Schedule{}); err != nil {
+		return err
+	}
+	for _, d := range r.SkipDays {
+		if _, err := time.Parse(time.DateOnly, d); err != nil {
+			return fmt.Errorf("skip_days: %q is no day: write 2026-12-25", d)
 		}
 	}
 	for i := range r.Policy {
@@ -219,7 +238,7 @@ const orphan = "orphan"
 
 // options are how the rule wants deletions to be made of a resource.
 func (r *Rule) options(of *action.Resource) action.Options {
-	var o action.Options
+	o := action.Options{Snapshot: r.Snapshot}
 	if of.Cloud == "kubernetes" {
 		o.Propagation = r.Propagation
 	}
@@ -281,6 +300,9 @@ type Change struct {
 	Kinds    []string          `yaml:"kinds"`
 	Unread   []string          `yaml:"unread"`
 	Policy   []TagLimit        `yaml:"policy"`
+	Schedule string            `yaml:"schedule"`
+	SkipDays []string          `yaml:"skip_days"`
+	Snapshot *bool             `yaml:"snapshot"`
 	// Notify are channels that are told what the rule newly takes, and what was
 	// done; NotifyBefore is as in Rule.
 	Notify       []string `yaml:"notify"`
@@ -319,6 +341,15 @@ func (r *Rule) Changed(c Change) (*Rule, error) {
 	}
 	if len(c.Policy) > 0 {
 		out.Policy = c.Policy
+	}
+	if c.Schedule != "" {
+		out.Schedule = c.Schedule
+	}
+	if len(c.SkipDays) > 0 {
+		out.SkipDays = c.SkipDays
+	}
+	if c.Snapshot != nil {
+		out.Snapshot = *c.Snapshot
 	}
 	out.NotifyBefore = out.NotifyBefore || c.NotifyBefore
 	if out.NotifyBefore && len(c.Notify) == 0 {

@@ -17,6 +17,7 @@ type match struct {
 	evidence            map[string]string
 	timed               bool // the row has a column expires or expiration
 	expires, expiration string
+	schedule            string // the text of a tag
 	set                 map[string]string
 	remove              []string
 }
@@ -74,6 +75,8 @@ func (s *planning) selectRows(ctx context.Context) (map[string]*match, error) {
 				m.expires = text
 			case "expiration":
 				m.expiration = text
+			case "schedule":
+				m.schedule = text
 			case "set_key":
 				key = text
 			case "set_value":

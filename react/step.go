@@ -63,7 +63,7 @@ func (r *run) try(ctx context.Context, t *Target, s Step) error {
 		return fmt.Errorf("%s %s: %w", s.Resource.Kind, s.Resource.ID, err)
 	case cur == nil && s.Verb != action.Delete:
 		return fmt.Errorf("%s %s: it is gone", s.Resource.Kind, s.Resource.ID)
-	case cur == nil, entry.State == Called && s.Verb != action.Delete, s.tagged(cur.Tags):
+	case cur == nil, entry.State == Called && s.Verb != action.Delete, s.tagged(cur.Tags), s.switched(cur.Status):
 		// It is as it should be, or the answer was that it will be.
 		return r.enter(ctx, entry, Done, "", nil)
 	case s.Verb == action.Delete && (entry.State == Called || entry.State == Waiting || ending(cur.Status)):
@@ -95,13 +95,24 @@ func (r *run) renewed(s Step, cur *action.Current) (Step, error) {
 	out := s
 	out.Resource = s.Resource.As(cur)
 	var err error
-	if out.Calls, err = r.Cloud.Calls(s.Verb, out.Resource, action.Args{Tags: s.Set, Keys: s.Remove, Options: s.Options}); err != nil {
+	if out.Calls, err = r.Cloud.Calls(s.Verb, out.Resource, action.Args{Tags: s.Set, Keys: s.Remove, Options: s.Options, ActionID: s.ID.String()}); err != nil {
 		return s, err
 	}
 	if !slices.EqualFunc(out.Calls, s.Calls, func(a, b action.Call) bool { return a.Service == b.Service && a.Op == b.Op }) {
 		return s, errors.New("what it takes has changed: plan again")
 	}
 	return out, nil
+}
+
+// switched says whether a resource is stopped or runs, as a step makes it.
+func (s *Step) switched(status string) bool {
+	switch s.Verb {
+	case action.Stop:
+		return status == "stopped" || status == "stopping"
+	case action.Start:
+		return status == "running" || status == "available" || status == "pending" || status == "starting"
+	}
+	return false
 }
 
 // tagged says whether tags are as a step makes them; no step makes none.
@@ -238,7 +249,7 @@ func (r *run) call(ctx context.Context, entry Action, s Step) error {
 // and not begun again unless it failed.
 func (r *run) made(ctx context.Context, entry *Action, s Step, c action.Call) (request string, err error) {
 	w, ok := r.Cloud.(action.Waiter)
-	ok = ok && w.Waits(s.Resource)
+	ok = ok && w.Waits(s.Resource, c)
 	if ok && entry.Operation != "" {
 		request, entry.Operation = entry.Operation, ""
 		var e *action.Error

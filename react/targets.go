@@ -144,9 +144,29 @@ func (s *planning) isTarget(uid string) bool {
 			s.skip(uid, "%s", why)
 			return false
 		}
+		if s.rule.Schedule != "" {
+			return s.scheduled(f, row)
+		}
 		return s.expired(f, row)
 	}
 	return false
+}
+
+// scheduled says whether it is the hour to stop or to start a resource.
+func (s *planning) scheduled(f *fact, row *match) bool {
+	base, err := ParseSchedule(s.rule.Schedule, Schedule{})
+	if err == nil {
+		base, err = ParseSchedule(row.schedule, base)
+	}
+	if err != nil {
+		s.skip(f.UID, "%s", err)
+		return false
+	}
+	hours := base.Off
+	if s.rule.Action == action.Start {
+		hours = base.On
+	}
+	return base.Due(hours, s.now, s.rule.SkipDays)
 }
 
 // deleted says whether the ledger has the deletion of this very resource, and

@@ -43,6 +43,18 @@ func of(e *catalog.Entry, v action.Verb) []*catalog.Action {
 		if e.Untag != nil {
 			return []*catalog.Action{e.Untag}
 		}
+	case action.Stop:
+		if e.Stop != nil {
+			return []*catalog.Action{e.Stop}
+		}
+	case action.Start:
+		if e.Start != nil {
+			return []*catalog.Action{e.Start}
+		}
+	case action.Snapshot:
+		if e.Snapshot != nil {
+			return []*catalog.Action{&e.Snapshot.Action}
+		}
 	}
 	return nil
 }
@@ -74,7 +86,7 @@ func (c Declared) Columns(kind string) []string {
 		return nil
 	}
 	var out []string
-	for _, a := range append(of(e, action.Delete), e.Get, e.Tag, e.Untag) {
+	for _, a := range append(of(e, action.Delete), snapshots(e)...) {
 		for ; a != nil; a = a.Else {
 			out = append(out, a.Input.Columns()...)
 		}
@@ -98,6 +110,13 @@ func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 		return nil, fmt.Errorf("%s %s: %w", v, r.Kind, action.ErrCannot)
 	}
 	var out []action.Call
+	if v == action.Delete && a.Snapshot {
+		call, err := snapshot(e, r, a)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, call)
+	}
 	for i, x := range all {
 		if i < len(all)-1 && slices.ContainsFunc(x.Input.Columns(), func(name string) bool { return empty(r.Columns[name]) }) {
 			continue
@@ -171,7 +190,7 @@ func empty(text string) bool { return text == "" || text == "[]" || text == "{}"
 // vars are the values of templates.
 func vars(r action.Resource, a action.Args) catalog.Vars {
 	v := catalog.Vars{
-		Account: r.Account, Region: r.Region, Partition: "aws", ID: r.ID, Name: r.Name, URN: r.URN, Columns: r.Columns, Tags: a.Tags, Keys: a.Keys,
+		Account: r.Account, Region: r.Region, Partition: "aws", ID: r.ID, Name: r.Name, URN: r.URN, ActionID: a.ActionID, Columns: r.Columns, Tags: a.Tags, Keys: a.Keys,
 	}
 	if r.Tags != nil {
 		v.AllTags = maps.Clone(r.Tags)

@@ -59,11 +59,20 @@ func (c *Cloud) Do(ctx context.Context, r action.Resource, call action.Call) (st
 	if r.Cloud == k8s.Cloud {
 		return c.doObject(ctx, r, call)
 	}
+	if call.Find != nil {
+		state, err := c.found(ctx, r, call)
+		if err != nil || state != "" {
+			return state, err
+		}
+	}
 	a, made, p, err := c.send(ctx, r, call.Service, call.Op, call.Input, nil)
 	if err != nil {
 		return "", err
 	}
 	defer a.Release()
+	if call.Find != nil {
+		return "made", nil
+	}
 	if o, ok := p.Caller.(Operator); ok {
 		return o.Operation(made, a.Body), nil
 	}
@@ -76,12 +85,17 @@ func (c *Cloud) Do(ctx context.Context, r action.Resource, call action.Call) (st
 }
 
 // Waits implements action.Waiter.
-func (c *Cloud) Waits(r action.Resource) bool { return r.Cloud == "gcp" }
+func (c *Cloud) Waits(r action.Resource, call action.Call) bool {
+	return r.Cloud == "gcp" || call.Find != nil
+}
 
 // Ended implements action.Waiter.
 func (c *Cloud) Ended(ctx context.Context, r action.Resource, call action.Call, requestID string) (bool, error) {
 	if requestID == "" {
 		return true, nil
+	}
+	if call.Find != nil {
+		return c.complete(ctx, r, call)
 	}
 	svc, _, err := c.lookup(r.Cloud, call.Service, call.Op)
 	if err != nil {

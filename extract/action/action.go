@@ -20,6 +20,8 @@ const (
 	Untag  Verb = "untag"
 	Stop   Verb = "stop"
 	Start  Verb = "start"
+	// Snapshot is made before a deletion, and no verb of a rule.
+	Snapshot Verb = "snapshot"
 )
 
 // Resource names a resource and holds what calls on it are made of.
@@ -72,6 +74,9 @@ type Call struct {
 	Service string         `json:"service"`
 	Op      string         `json:"op"`
 	Input   map[string]any `json:"input"`
+	// Find is the call by which what an earlier attempt made is found: it is not
+	// made twice, and done when that is complete.
+	Find *Call `json:"find,omitempty"`
 }
 
 // Args are what a verb needs besides the resource.
@@ -79,6 +84,8 @@ type Args struct {
 	Tags map[string]string // to set
 	Keys []string          // to remove
 	Options
+	// ActionID is that of the action, which what it makes bears.
+	ActionID string
 }
 
 // Options are what a rule says of how a deletion is made.
@@ -119,8 +126,8 @@ type Cloud interface {
 
 // Waiter is a Cloud some of whose calls go on after their answer.
 type Waiter interface {
-	// Waits says whether calls on a resource may go on so.
-	Waits(r Resource) bool
+	// Waits says whether a call may go on so.
+	Waits(r Resource, c Call) bool
 	// Ended says whether what a call began has ended, by the id that Do
 	// returned. What it came to is an *Error if it failed.
 	Ended(ctx context.Context, r Resource, c Call, requestID string) (bool, error)

@@ -44,6 +44,11 @@ type Entry struct {
 	// and Untag set and remove tags; nil where the API cannot.
 	Get, Delete, Tag, Untag *Action
 	Before                  []*Action
+	// Stop and Start, and Snapshot before a deletion, nil where there are none.
+	Stop, Start *Action
+	Snapshot    *SnapshotAction
+	// Undeletable says why Delete is nil.
+	Undeletable string
 
 	// File and Line are where the kind is declared; an empty File is a kind
 	// that was found at run time.
@@ -165,6 +170,18 @@ type Action struct {
 	Else *Action
 }
 
+// SnapshotAction is a call that makes a snapshot.
+type SnapshotAction struct {
+	Action
+	Find *Action
+	// State leads from an item of Find's output to its state. In Done it is
+	// complete, in Failed it will never be.
+	State        normalize.Path
+	Done, Failed []string
+	// Else is the snapshot of a resource that lacks a value.
+	Else *SnapshotAction
+}
+
 // Resolve is the call to make for a resource, this one or one of its Else,
 // with the members of its input: the first that all values are there for.
 func (a *Action) Resolve(v Vars) (*Action, map[string]any, error) {
@@ -202,7 +219,11 @@ func (e *Entry) Reads() []string {
 // takes, with those of reading one again before. Sorted.
 func (e *Entry) Writes() []string {
 	seen := map[string]bool{}
-	for _, a := range append([]*Action{e.Get, e.Delete, e.Tag, e.Untag}, e.Before...) {
+	all := append([]*Action{e.Get, e.Delete, e.Tag, e.Untag, e.Stop, e.Start}, e.Before...)
+	for s := e.Snapshot; s != nil; s = s.Else {
+		all = append(all, &s.Action, s.Find)
+	}
+	for _, a := range all {
 		for ; a != nil; a = a.Else {
 			for _, x := range a.Actions {
 				seen[x] = true

@@ -112,12 +112,50 @@ func (k *kindCompiler) actions() {
 	if r.Untag != nil {
 		e.Untag = k.action(*r.Untag, "untag")
 	}
+	if r.Stop != nil {
+		e.Stop = k.action(*r.Stop, "stop")
+	}
+	if r.Start != nil {
+		e.Start = k.action(*r.Start, "start")
+	}
+	e.Snapshot = k.snapshot(r.Snapshot, "snapshot")
+	if e.Undeletable = r.Undeletable; e.Undeletable != "" && r.Delete != nil {
+		k.failf([]any{"undeletable"}, "it has delete: say one of the two")
+	}
 	if d := r.Delete; d != nil {
 		e.Delete = k.action(Call{Call: d.Call, Service: d.Service, Input: d.Input, Else: d.Else}, "delete")
 		for i, b := range d.Before {
 			e.Before = append(e.Before, k.action(b, "delete", "before", i))
 		}
 	}
+}
+
+// snapshot compiles the making of a snapshot; nil for none.
+func (k *kindCompiler) snapshot(s *Snapshot, at ...any) *SnapshotAction {
+	if s == nil {
+		return nil
+	}
+	path := func(p ...any) []any { return append(slices.Clone(at), p...) }
+	a := k.action(Call{Call: s.Call, Service: s.Service, Input: s.Input}, at...)
+	find := k.action(s.Find, path("find")...)
+	if a == nil || find == nil {
+		return nil
+	}
+	out := &SnapshotAction{Action: *a, Find: find, Done: s.Done, Failed: s.Failed, Else: k.snapshot(s.Else, path("else")...)}
+	if len(s.Done) == 0 {
+		k.failf(path("done"), "done is empty: name the states in which a snapshot is complete")
+	}
+	var err error
+	if out.State, err = parsePath(s.State); err == nil {
+		_, op := k.operation(find.Service, find.Op, path("find", "call")...)
+		if op != nil {
+			_, err = walk(op.Output, append(slices.Clone(find.Items), out.State...))
+		}
+	}
+	if err != nil {
+		k.failf(path("state"), "state %s: output of %s: %v", s.State, find.Op, err)
+	}
+	return out
 }
 
 func (k *kindCompiler) action(c Call, at ...any) *Action {
@@ -146,7 +184,7 @@ func (k *kindCompiler) action(c Call, at ...any) *Action {
 	} else if at[0] == "get" && op.Output == nil {
 		k.failf(path("call"), "%s returns nothing", op.Name)
 	}
-	a.Input = compileInput(op, c.Input, k.actionVars(at[0] == "tag", at[0] == "untag"), func(err error, p ...any) {
+	a.Input = compileInput(op, c.Input, k.actionVars(at[0] == "tag", at[0] == "untag", at[0] == "snapshot"), func(err error, p ...any) {
 		k.fail(err, path(append([]any{"input"}, p...)...)...)
 	})
 	k.required(op, c.Input, path("call")...)
@@ -163,11 +201,14 @@ func (k *kindCompiler) action(c Call, at ...any) *Action {
 }
 
 // actionVars resolves the templates of calls on one resource.
-func (k *kindCompiler) actionVars(tag, untag bool) resolver {
+func (k *kindCompiler) actionVars(tag, untag, snapshot bool) resolver {
 	vars := map[string]varKind{"id": varID, "name": varName, "urn": varURN, "account": varAccount, "region": varRegion, "partition": varPartition}
 	return func(text string) (inputPart, error) {
 		if v, ok := vars[text]; ok {
 			return inputPart{kind: v}, nil
+		}
+		if text == "action_id" && snapshot {
+			return inputPart{kind: varActionID}, nil
 		}
 		if text == "tags" && tag {
 			return inputPart{kind: varTags}, nil
@@ -190,6 +231,9 @@ func (k *kindCompiler) actionVars(tag, untag bool) resolver {
 		}
 		if untag {
 			known += ", keys, all_tags"
+		}
+		if snapshot {
+			known += ", action_id"
 		}
 		return inputPart{}, fmt.Errorf("unknown variable {%s}: a call on one resource knows %s", text, known)
 	}

@@ -183,6 +183,14 @@ type Kind struct {
 	Delete *Delete `yaml:"delete,omitempty"`
 	Tag    *Call   `yaml:"tag,omitempty"`
 	Untag  *Call   `yaml:"untag,omitempty"`
+	// Stop and Start stop what runs and start it again.
+	Stop  *Call `yaml:"stop,omitempty"`
+	Start *Call `yaml:"start,omitempty"`
+	// Snapshot keeps what is in one before it is deleted, where a rule wants
+	// that. Its templates know {action_id} as well, by which Find finds it.
+	Snapshot *Snapshot `yaml:"snapshot,omitempty"`
+	// Undeletable says why there is no Delete.
+	Undeletable string `yaml:"undeletable,omitempty"`
 }
 
 // Page says how a list is paged where the description does not.
@@ -297,6 +305,25 @@ type Delete struct {
 	// Else is the call for a resource that lacks a value which this one's
 	// input asks for.
 	Else *Call `yaml:"else,omitempty"`
+}
+
+// Snapshot is a call that makes a snapshot, which is not made twice.
+type Snapshot struct {
+	// Call is the operation, of the kind's service or of Service, Input what
+	// it is asked with.
+	Call    string         `yaml:"call"`
+	Service string         `yaml:"service,omitempty"`
+	Input   map[string]any `yaml:"input,omitempty"`
+	// Find reads the snapshot that an earlier attempt has made, by the action's
+	// id; State is the path from an item to its state, Done the states in which
+	// it is complete, Failed those in which it will never be.
+	Find   Call     `yaml:"find"`
+	State  string   `yaml:"state"`
+	Done   []string `yaml:"done"`
+	Failed []string `yaml:"failed,omitempty"`
+	// Else is the snapshot of a resource that lacks a value which this one's
+	// input asks for.
+	Else *Snapshot `yaml:"else,omitempty"`
 }
 
 // Strings is one string or a list of them.

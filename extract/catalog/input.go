@@ -26,7 +26,9 @@ type Vars struct {
 
 	// For actions: of the row.
 	ID, Name, URN string
-	Columns       map[string]string
+	// ActionID is that of the action.
+	ActionID string
+	Columns  map[string]string
 	// Tags are to be set; AllTags, not nil where they are known, are those
 	// that the resource is to have when tags have been set or removed.
 	Tags, AllTags map[string]string
@@ -115,6 +117,7 @@ const (
 	varKeys
 	varTags
 	varAllTags
+	varActionID
 )
 
 func (t inputText) value(v *Vars) (any, error) {
@@ -161,6 +164,8 @@ func (p inputPart) get(v *Vars) (string, error) {
 		s = v.Name
 	case varURN:
 		s = v.URN
+	case varActionID:
+		s = v.ActionID
 	case varColumn:
 		s = v.Columns[p.arg]
 	}

@@ -78,3 +78,21 @@ func TestFilesNameTheirSchema(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryKindIsDeletedOrSaysWhyNot holds the catalogue to say of all kinds
+// how one is deleted, or why none is; objects of Kubernetes all are alike.
+func TestEveryKindIsDeletedOrSaysWhyNot(t *testing.T) {
+	c, err := Load(catalog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range c.Entries() {
+		switch {
+		case e.Kind.Cloud == "kubernetes":
+		case e.Delete == nil && e.Undeletable == "":
+			t.Errorf("%s:%d: %s has neither delete nor undeletable", e.File, e.Line, e.Kind.Name)
+		case e.Delete != nil && e.Get == nil:
+			t.Errorf("%s:%d: %s is deleted without being read right before: it has no get", e.File, e.Line, e.Kind.Name)
+		}
+	}
+}

@@ -87,7 +87,17 @@ func kindSection(b *bytes.Buffer, c *catalog.Catalogue, e *catalog.Entry) {
 	fmt.Fprintf(b, "- Calls: %s.\n", strings.Join(calls, ", "))
 	fmt.Fprintf(b, "- Permissions: %s.\n", codes(e.Reads()))
 	if e.Delete != nil {
-		fmt.Fprintf(b, "- Deleted by `%s`.\n", e.Delete.Op)
+		fmt.Fprintf(b, "- Deleted by `%s`", e.Delete.Op)
+		if e.Snapshot != nil {
+			fmt.Fprintf(b, ", after `%s` where a rule says `snapshot`", e.Snapshot.Op)
+		}
+		b.WriteString(".\n")
+	}
+	if e.Undeletable != "" {
+		fmt.Fprintf(b, "- Not deleted by rules: %s.\n", e.Undeletable)
+	}
+	if e.Stop != nil && e.Start != nil {
+		fmt.Fprintf(b, "- Stopped by `%s`, started by `%s`.\n", e.Stop.Op, e.Start.Op)
 	}
 	fmt.Fprintf(b, "\n| column | type | |\n|---|---|---|\n")
 	for _, col := range k.Columns {

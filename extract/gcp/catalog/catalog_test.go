@@ -199,7 +199,10 @@ func TestPermissions(t *testing.T) {
 		}
 	}
 	disk, _ := c.Entry("gcp_compute_disk")
-	want := []string{"compute.disks.delete", "compute.disks.get", "compute.disks.setLabels", "compute.regionOperations.get", "compute.zoneOperations.get"}
+	want := []string{
+		"compute.disks.createSnapshot", "compute.disks.delete", "compute.disks.get", "compute.disks.setLabels", "compute.regionOperations.get",
+		"compute.snapshots.create", "compute.snapshots.get", "compute.zoneOperations.get",
+	}
 	if got := disk.Writes(); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

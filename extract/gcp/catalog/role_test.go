@@ -45,10 +45,13 @@ includedPermissions:
 description: What dewpoint deletes and labels resources by.
 stage: GA
 includedPermissions:
+- compute.disks.createSnapshot
 - compute.disks.delete
 - compute.disks.get
 - compute.disks.setLabels
 - compute.regionOperations.get
+- compute.snapshots.create
+- compute.snapshots.get
 - compute.zoneOperations.get
 - compute.zones.get
 - resourcemanager.folders.get

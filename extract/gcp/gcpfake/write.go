@@ -145,6 +145,17 @@ func (s *Server) write(r *Request, f *Fault) (map[string]any, *Refusal, bool) {
 			return u.poll(), nil, true
 		}
 	}
+	if disk, made := strings.CutSuffix(r.path, "/createSnapshot"); made {
+		key := r.Service + " projects/" + r.Project + "/global/snapshots"
+		u := &underway{apply: func() { // it is READY at once
+			s.collections[key] = append(s.collections[key], map[string]any{"name": r.body["name"], "id": fmt.Sprint(hash(r.body["name"]) >> 1), "status": "READY", "sourceDisk": disk})
+		}}
+		if s.collections[key] == nil {
+			s.collections[key] = []map[string]any{}
+		}
+		s.begin(r, disk, u)
+		return u.poll(), nil, true
+	}
 	c, ok := changeOf(r)
 	if !ok {
 		return nil, nil, false

@@ -17,9 +17,9 @@ var readVerbs = []string{
 }
 
 var tidyVerbs = []string{
-	"Abort", "Add", "Assume", "BatchDelete", "BatchDisable", "BatchDisassociate", "BatchStop", "BatchUpdate", "Cancel", "Change", "Close", "CreateTag", "CreateTags", "Deactivate", "Decrease", "Delete",
+	"Abort", "Add", "Assume", "BatchDelete", "BatchDisable", "BatchDisassociate", "BatchStop", "BatchUpdate", "Cancel", "Change", "Close", "CreateDBClusterSnapshot", "CreateDBSnapshot", "CreateSnapshot", "CreateTag", "CreateTags", "Deactivate", "Decrease", "Delete",
 	"Deregister", "Destroy", "Detach", "Disable", "Disassociate", "Empty", "Modify", "Pause", "Purge", "Put", "Reject", "Release", "Remove", "Revoke", "Schedule",
-	"Set", "Stop", "Suspend", "Tag", "Terminate", "UnTag", "Unassign", "Unlink", "Unregister", "Unsubscribe", "Untag", "Update",
+	"Set", "StartDBCluster", "StartDBInstance", "StartInstances", "Stop", "Suspend", "Tag", "Terminate", "UnTag", "Unassign", "Unlink", "Unregister", "Unsubscribe", "Untag", "Update",
 }
 
 func hasVerb(op string, verbs []string) bool {

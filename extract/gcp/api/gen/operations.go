@@ -9,7 +9,7 @@ import (
 // written are the verbs of methods that change something and are kept all the
 // same: those that actions on resources need.
 var written = map[string]bool{
-	"delete": true, "destroy": true, "patch": true, "update": true, "setLabels": true,
+	"delete": true, "destroy": true, "patch": true, "update": true, "setLabels": true, "createSnapshot": true,
 	"start": true, "stop": true, "suspend": true, "resume": true, "reset": true,
 	"setDeletionProtection": true, "detachDisk": true, "resize": true, "setResourceLabels": true,
 	"disable": true, "enable": true, "undelete": true, "removePeering": true,
