@@ -93,8 +93,6 @@ type Options struct {
 	// Propagation says what becomes of what an object of Kubernetes owns:
 	// background, foreground or orphan.
 	Propagation string `json:"propagation,omitempty"`
-	// Empty says that what is in a bucket is deleted with it.
-	Empty bool `json:"empty,omitempty"`
 	// Snapshot says that a snapshot is made before.
 	Snapshot bool `json:"snapshot,omitempty"`
 }
