@@ -36,7 +36,7 @@ func (e *Estate) Measure(ctx context.Context, metrics []*Metric, now time.Time, 
 	out := make([]Measurement, 0, len(metrics))
 	for _, m := range metrics {
 		start := time.Now()
-		r := Measurement{Metric: m, Lacks: e.lacks(m, s)}
+		r := Measurement{Metric: m, Lacks: e.lacks(m)}
 		if r.Lacks == "" {
 			r.Samples, r.Err = e.measure(ctx, m, now, s)
 			if r.Err != nil {
@@ -53,12 +53,11 @@ func (e *Estate) Measure(ctx context.Context, metrics []*Metric, now time.Time, 
 }
 
 // lacks names the first thing that the metric needs and that is not there.
-func (e *Estate) lacks(m *Metric, s Settings) string {
+func (e *Estate) lacks(m *Metric) string {
 	for _, n := range m.Needs {
-		if n == "prices" && len(s.Prices) > 0 || n != "prices" && e.Has(n) {
-			continue
+		if !e.Has(n) {
+			return n
 		}
-		return n
 	}
 	return ""
 }

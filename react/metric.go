@@ -23,8 +23,7 @@ type Metric struct {
 	Help string
 	// Unit is bytes, seconds, ratio or empty; a name ends in its unit.
 	Unit string
-	// Needs are tables without which the metric has no samples; "prices" are
-	// the prices of the configuration.
+	// Needs are tables without which the metric has no samples.
 	Needs []string
 	// File is where the metric is from.
 	File string

@@ -46,8 +46,8 @@ type Config struct {
 	// Serve says when dewpoint serve does a cycle, and where it answers.
 	Serve ServeConfig `yaml:"serve"`
 	// Prices is the CSV file of list prices that dewpoint prices refresh writes
-	// and the estimated costs of dewpoint transform are made of, besides the
-	// bundled ones.
+	// and estimated costs of models, metrics and plans are made of, besides
+	// the bundled ones.
 	Prices string `yaml:"prices"`
 	// Workers is how many lists are read at once, over all accounts and
 	// regions; each holds one page in memory. Default 64.
@@ -82,8 +82,6 @@ type ReactConfig struct {
 	// MetricsRetention is how long rows of the table metrics are kept: 400d.
 	// 0 keeps them for ever.
 	MetricsRetention Duration `yaml:"metrics_retention"`
-	// Prices is a CSV file of what instances and volumes cost.
-	Prices string `yaml:"prices"`
 	// OwnerTags say whose a resource is; the first that is set counts.
 	OwnerTags []string `yaml:"owner_tags"`
 	// RequiredTags are those that every resource should have.

@@ -70,11 +70,9 @@ func ReactSettings(c *Config) (react.Settings, error) {
 	s := react.DefaultSettings()
 	s.OwnerTags, s.RequiredTags = c.React.OwnerTags, c.React.RequiredTags
 	s.ExpiresTags, s.ExpirationTags = c.React.ExpiresTags, c.React.ExpirationTags
-	if c.React.Prices != "" {
-		var err error
-		if s.Prices, err = react.LoadPrices(c.React.Prices); err != nil {
-			return s, &ConfigError{fmt.Errorf("react.prices: %w", err)}
-		}
+	var err error
+	if s.Prices, err = knownPrices(c.Prices); err != nil {
+		return s, &ConfigError{fmt.Errorf("prices: %w", err)}
 	}
 	return s, nil
 }

@@ -1,17 +1,23 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/dewpoint-data/dewpoint/dbt"
 	"github.com/dewpoint-data/dewpoint/extract/aws"
 	"github.com/dewpoint-data/dewpoint/extract/gcp"
 	"github.com/dewpoint-data/dewpoint/extract/prices"
+	"github.com/dewpoint-data/dewpoint/react"
 )
 
 var (
@@ -124,4 +130,54 @@ func (in *opening) googlePrices(ctx context.Context, regions []string) ([]prices
 	}
 	defer client.Close()
 	return prices.Google(ctx, client, regions)
+}
+
+// platforms are the variants of instances' prices by what AWS calls the
+// platform; that of Linux is the plain one.
+var platforms = map[string]string{"": "on-demand", "linux": "on-demand", "windows": "Windows", "rhel": "Red Hat Enterprise Linux", "suse": "SUSE Linux"}
+
+// knownPrices are the bundled prices of instances and volumes and those of a
+// file, if one is named; of two for the same the newer counts.
+func knownPrices(path string) ([]react.Price, error) {
+	type source struct {
+		fs.FS
+		name string
+	}
+	all := []source{{dbt.Project(), "seeds/prices.csv"}}
+	if path != "" {
+		dir, name := filepath.Split(path)
+		all = append(all, source{os.DirFS(cmp.Or(dir, ".")), name})
+	}
+	at := map[react.Price]int{}
+	var asOf []time.Time
+	var out []react.Price
+	for _, s := range all {
+		f, err := s.Open(s.name)
+		if err != nil {
+			return nil, err
+		}
+		list, err := prices.Read(f, s.name)
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range list {
+			q := react.Price{Cloud: p.Cloud, Base: p.Kind, Region: p.Region, Type: p.Item}
+			switch {
+			case p.Kind == "instance" && p.Unit == "hour" && platforms[p.Variant] != "":
+				q.Variant = platforms[p.Variant]
+			case p.Kind != "volume" || p.Unit != "gb_month":
+				continue
+			}
+			i, ok := at[q]
+			if !ok {
+				i = len(out)
+				at[q], out, asOf = i, append(out, q), append(asOf, time.Time{})
+			}
+			if !p.AsOf.Before(asOf[i]) {
+				out[i].Price, asOf[i] = p.USD, p.AsOf
+			}
+		}
+	}
+	return out, nil
 }

@@ -199,11 +199,7 @@ func (a *app) printMetrics(m *measuring, format string) error {
 		return err
 	}
 	for _, what := range sortedNames(lacking) {
-		why := "there is no table " + what
-		if what == "prices" {
-			why = "react.prices names no file"
-		}
-		fmt.Fprintf(a.out.Out, "\nNot computed, since %s: %s\n", why, strings.Join(lacking[what], ", "))
+		fmt.Fprintf(a.out.Out, "\nNot computed, since there is no table %s: %s\n", what, strings.Join(lacking[what], ", "))
 	}
 	return nil
 }

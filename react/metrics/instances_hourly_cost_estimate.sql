@@ -1,6 +1,5 @@
--- help: Cost of running virtual machines an hour, by the prices of the configuration.
+-- help: Cost of running virtual machines an hour, by list prices.
 -- type: gauge
--- needs: prices
 SELECT i.cloud, i.account, i.region, i.instance_type AS type, i.variant, sum(p.price) AS value
 FROM (
     SELECT i._id, i.cloud, i.account, i.region, i.instance_type,

@@ -1,6 +1,5 @@
--- help: Cost of running on-demand virtual machines an hour by owner, by the prices of the configuration.
+-- help: Cost of running on-demand virtual machines an hour by owner, by list prices.
 -- type: gauge
--- needs: prices
 SELECT i.cloud, i.account, {{owner "i.tags"}} AS owner, sum(p.price) AS value
 FROM instances i
 JOIN {{prices}} p ON p.cloud = i.cloud AND p.base = 'instance' AND p.region = i.region AND p.type = i.instance_type AND p.variant = 'on-demand'

@@ -1,6 +1,5 @@
--- help: Cost of block devices a month, by size and the prices of the configuration.
+-- help: Cost of block devices a month, by size and list prices.
 -- type: gauge
--- needs: prices
 SELECT v.cloud, v.account, v.region, v.volume_type AS type, v.volume_status AS status, sum(p.price * v.volume_size_bytes / 1073741824) AS value
 FROM volumes v
 JOIN {{prices}} p ON p.cloud = v.cloud AND p.base = 'volume' AND p.region = v.region AND p.type = v.volume_type
