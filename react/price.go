@@ -2,7 +2,6 @@ package react
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,14 +16,8 @@ type Price struct {
 	Price   float64
 }
 
-// priceTable is the prices as a table of SQL, or those of a base and a variant,
-// in this order. Conditions on them would do the same, but Postgres expects
-// hardly any rows behind those and then scans what they are joined to once for
-// each.
-func priceTable(prices []Price, of ...string) string {
-	prices = slices.DeleteFunc(slices.Clone(prices), func(p Price) bool {
-		return len(of) > 0 && p.Base != of[0] || len(of) > 1 && p.Variant != of[1]
-	})
+// priceTable is the prices as a table of SQL.
+func priceTable(prices []Price) string {
 	const columns = "cloud, base, region, type, variant, price"
 	if len(prices) == 0 {
 		return "(SELECT CAST(NULL AS VARCHAR) AS cloud, CAST(NULL AS VARCHAR) AS base, CAST(NULL AS VARCHAR) AS region, CAST(NULL AS VARCHAR) AS type, CAST(NULL AS VARCHAR) AS variant, 0.0 AS price WHERE 1 = 0)"

@@ -55,7 +55,7 @@ func (e *Estate) render(name, text string, now time.Time, s Settings, params map
 		"seconds":       func(from, to string) string { return "(" + e.Dialect.epoch(to) + " - " + e.Dialect.epoch(from) + ")" },
 		"literal":       literal,
 		"required_tags": func() []string { return s.RequiredTags },
-		"prices":        func(of ...string) string { return priceTable(s.Prices, of...) },
+		"prices":        func() string { return priceTable(s.Prices) },
 		"table":         e.Has,
 		"param": func(name string) (string, error) {
 			v, ok := params[name]
