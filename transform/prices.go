@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/dewpoint-data/dewpoint/extract/prices"
 )
 
 // Option changes how models are built.
@@ -27,8 +29,6 @@ func chosen(all []Option) (o options) {
 // priceSeed is the seed of the dbt project that the costs are made of.
 const priceSeed = "prices"
 
-var priceColumns = []string{"cloud", "region", "item_kind", "item", "variant", "unit", "price_usd", "as_of", "source"}
-
 // readPrices reads a file of prices, its head first.
 func readPrices(path string) ([][]string, error) {
 	f, err := os.Open(path)
@@ -43,8 +43,8 @@ func readPrices(path string) ([][]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prices: %s: %w", path, err)
 	}
-	if len(rows) == 0 || !slices.Equal(rows[0], priceColumns) {
-		return nil, fmt.Errorf("prices: the first line of %s has to be %v", path, priceColumns)
+	if len(rows) == 0 || !slices.Equal(rows[0], prices.Columns) {
+		return nil, fmt.Errorf("prices: the first line of %s has to be %v", path, prices.Columns)
 	}
 	return rows, nil
 }
