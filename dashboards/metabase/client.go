@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/dewpoint-data/dewpoint/dashboards"
 )
 
 // Server is a Metabase and who logs in: by an API key or, where that is
@@ -73,20 +74,5 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) (
 	if c.value != "" {
 		req.Header.Set(c.header, c.value)
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(text[:min(len(text), 2000)])))
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
+	return dashboards.Call(c.http, req, 64<<20, out)
 }

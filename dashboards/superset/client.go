@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -158,20 +157,5 @@ func (c *session) call(ctx context.Context, method, path, contentType string, bo
 		req.Header.Set("X-CSRFToken", c.csrf)
 		req.Header.Set("Referer", c.URL)
 	}
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(text[:min(len(text), 2000)])))
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
+	return dashboards.Call(c.client, req, 1<<20, out)
 }
