@@ -91,6 +91,9 @@ type KubernetesConfig struct {
 	ClusterID map[string]string `yaml:"cluster_id"`
 	// Namespaces limits what is in namespaces to these.
 	Namespaces []string `yaml:"namespaces"`
+	// ConnectTimeout bounds how long a cluster is waited for that says nothing;
+	// by default 10 s.
+	ConnectTimeout Duration `yaml:"connect_timeout"`
 }
 
 // cloudNames are the clouds there are, which are keys of the configuration.

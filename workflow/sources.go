@@ -302,7 +302,7 @@ func (s isolated) Ended() []string {
 func (in *opening) discover(ctx context.Context) error {
 	k := &in.c.Kubernetes
 	clusters, err := k8s.Open(ctx, k8s.Options{
-		Kubeconfig: k.Kubeconfig, Contexts: k.Contexts, InCluster: k.InCluster, ClusterID: k.ClusterID, Namespaces: k.Namespaces,
+		Kubeconfig: k.Kubeconfig, Contexts: k.Contexts, InCluster: k.InCluster, ClusterID: k.ClusterID, Namespaces: k.Namespaces, ConnectTimeout: time.Duration(k.ConnectTimeout),
 		Limiter: in.limiter, Recorder: in.recorder, Player: in.player, UserAgent: in.userAgent(),
 	})
 	if err != nil {

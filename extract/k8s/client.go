@@ -42,6 +42,7 @@ type client struct {
 	key     extract.LimitKey
 	agent   string
 	timeout time.Duration // of one attempt, its body included
+	contact time.Duration // of the first
 	most    int64         // bytes of an answer
 	// guarded requests are waited for no longer than their context lives: a
 	// program that gives credentials is run inside of them, without one.
@@ -61,7 +62,7 @@ func newClient(name string, cfg *rest.Config, o *Options) (*client, error) {
 	}
 	return &client{
 		name: name, base: base, http: c, limiter: o.Limiter, key: extract.LimitKey{Cloud: Cloud, Account: name},
-		agent: o.UserAgent, timeout: o.AttemptTimeout, most: o.MaxResponseBytes,
+		agent: o.UserAgent, timeout: o.AttemptTimeout, contact: o.ConnectTimeout, most: o.MaxResponseBytes,
 	}, nil
 }
 
@@ -106,6 +107,9 @@ type request struct {
 	keep bool
 	// once makes no further attempt.
 	once bool
+	// first is the first request to a server, of which it is not known whether
+	// it is there: no answer within the time for connections is no answer.
+	first bool
 }
 
 // get makes a request, again where that helps. Its errors are *APIError, or
@@ -120,7 +124,7 @@ func (c *client) get(ctx context.Context, r request) (*body, int, error) {
 		if ctx.Err() != nil || !errors.As(err, &e) {
 			return nil, attempt, err
 		}
-		if r.once || attempt > e.retries() {
+		if r.once || r.first && e.silent() || attempt > e.retries() {
 			return nil, attempt, e
 		}
 		if err := wait(ctx, max(e.after, backoff(attempt))); err != nil {
@@ -168,7 +172,11 @@ func (c *client) attempt(ctx context.Context, r request) (_ *body, h http.Header
 			c.limiter.Release(c.key, errors.As(err, &e) && e.Throttled())
 		}()
 	}
-	actx, cancel := context.WithTimeout(ctx, c.timeout)
+	timeout := c.timeout
+	if r.first {
+		timeout = min(c.contact, c.timeout)
+	}
+	actx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	u := *c.base
 	u.Path = strings.TrimSuffix(u.Path, "/") + r.path
@@ -188,7 +196,7 @@ func (c *client) attempt(ctx context.Context, r request) (_ *body, h http.Header
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return failure.transport(err, actx.Err() != nil)
+		return failure.transport(err, actx.Err() != nil, r.first)
 	}
 	resp, err := c.do(req)
 	if err != nil {

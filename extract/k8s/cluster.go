@@ -102,7 +102,9 @@ func (c *Cluster) open(ctx context.Context, t target) error {
 	if c.client, err = newClient(t.context, t.cfg, c.o); err != nil {
 		return err
 	}
-	c.client.guarded = t.exec
+	if c.client.guarded = t.exec; t.exec {
+		c.client.contact += c.o.ExecTimeout
+	}
 	c.Server = c.client.base.String()
 	if err := c.identify(ctx, t); err != nil {
 		return err
@@ -122,7 +124,7 @@ const acceptPartial = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v
 
 // identify finds the cluster's id.
 func (c *Cluster) identify(ctx context.Context, t target) error {
-	b, _, err := c.client.get(ctx, request{path: "/api/v1/namespaces/kube-system", accept: acceptPartial})
+	b, _, err := c.client.get(ctx, request{path: "/api/v1/namespaces/kube-system", accept: acceptPartial, first: true})
 	key := lastSeenKey(c.Server, t.cfg)
 	if err == nil {
 		defer b.release()

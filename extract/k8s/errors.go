@@ -120,6 +120,8 @@ func (e *APIError) retries() int {
 		return 2
 	case e.Status == http.StatusInternalServerError:
 		return 1 // a leader change passes, a dead webhook does not
+	case e.Status == http.StatusUnauthorized:
+		return 1 // a token that has expired meanwhile is read anew
 	}
 	return 0
 }
@@ -153,15 +155,27 @@ func (e *APIError) unusable(status int, format string, args ...any) *APIError {
 	return e
 }
 
-// transport fills the error in from a failure without an answer.
-func (e *APIError) transport(err error, timedOut bool) *APIError {
+// silent says that nothing came back, not even a refusal.
+func (e *APIError) silent() bool {
+	var n net.Error
+	return e.class == classTimeout || e.class == classTransport && errors.As(e.Err, &n) && n.Timeout()
+}
+
+// transport fills the error in from a failure without an answer. One of the
+// first request, or of connecting, says that the server cannot be reached.
+func (e *APIError) transport(err error, timedOut, first bool) *APIError {
 	var u *url.Error // repeats the URL
 	if errors.As(err, &u) {
 		err = u.Err
 	}
 	var n net.Error
 	e.class, e.Err, e.Message = classTransport, err, err.Error()
-	if timedOut || errors.As(err, &n) && n.Timeout() {
+	timedOut = timedOut || errors.As(err, &n) && n.Timeout()
+	var op *net.OpError
+	switch {
+	case first && timedOut:
+		e.Message = "nothing answers: is this the server's address, and is the network open to it? " + e.Message
+	case timedOut && !(errors.As(err, &op) && op.Op == "dial"):
 		e.class = classTimeout
 	}
 	return e

@@ -4,15 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os/exec"
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/transport"
 )
 
 // target is a cluster as the configuration names it.
@@ -24,16 +27,13 @@ type target struct {
 	err     error
 }
 
-// inCluster is the context of the cluster that dewpoint runs in.
-const inCluster = "in-cluster"
-
 // targets finds the clusters that the options select. Without contexts it is
 // the kubeconfig's current one, or, where there is no kubeconfig, the cluster
 // that dewpoint runs in.
 func targets(o *Options) ([]target, error) {
 	var out []target
 	if o.InCluster {
-		t, err := inClusterTarget()
+		t, err := inClusterTarget(o)
 		if err != nil {
 			return nil, err
 		}
@@ -49,10 +49,17 @@ func targets(o *Options) ([]target, error) {
 	globs := o.Contexts
 	if len(globs) == 0 {
 		if config.CurrentContext == "" {
-			if t, err := inClusterTarget(); err == nil && !o.InCluster {
+			if !o.InCluster && len(config.Contexts) == 0 {
+				t, err := inClusterTarget(o)
+				if errors.Is(err, rest.ErrNotInCluster) {
+					err = fmt.Errorf("there is no cluster to read: %s is no kubeconfig with contexts, and dewpoint does not run in a cluster: set kubernetes.kubeconfig, or KUBECONFIG", kubeconfigName(o))
+				}
+				if err != nil {
+					return nil, err
+				}
 				return append(out, t), nil
 			}
-			return nil, errors.New("the kubeconfig has no current context: name contexts, or in_cluster")
+			return nil, fmt.Errorf("%s has no current context: name contexts, of which it has %q", kubeconfigName(o), slices.Sorted(maps.Keys(config.Contexts)))
 		}
 		globs = []string{config.CurrentContext}
 	}
@@ -95,14 +102,6 @@ func loadKubeconfig(o *Options) (*clientcmdapi.Config, error) {
 	return c, nil
 }
 
-func inClusterTarget() (target, error) {
-	cfg, err := rest.InClusterConfig()
-	if err != nil {
-		return target{}, fmt.Errorf("in_cluster: %w", err)
-	}
-	return target{context: inCluster, cluster: inCluster, cfg: unlimited(cfg)}, nil
-}
-
 func contextTarget(config *clientcmdapi.Config, name string, o *Options) target {
 	t := target{context: name, cluster: config.Contexts[name].Cluster}
 	cfg, err := clientcmd.NewNonInteractiveClientConfig(*config, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
@@ -114,13 +113,31 @@ func contextTarget(config *clientcmdapi.Config, name string, o *Options) target 
 		t.exec = true
 		limitExec(cfg.ExecProvider, o.ExecTimeout)
 	}
-	t.cfg = unlimited(cfg)
+	t.cfg = o.connecting(cfg)
 	return t
 }
 
-// unlimited lifts client-go's own limit of 5 requests a second.
-func unlimited(cfg *rest.Config) *rest.Config {
+// kubeconfigName says where the kubeconfig is looked for.
+func kubeconfigName(o *Options) string {
+	switch {
+	case o.Inline != "":
+		return "the inline kubeconfig"
+	case o.Kubeconfig != "":
+		return o.Kubeconfig
+	}
+	return strings.Join(clientcmd.NewDefaultClientConfigLoadingRules().Precedence, " or ")
+}
+
+// connecting lifts client-go's own limit of 5 requests a second and bounds how
+// long a connection is waited for. A token in a file is read every minute, and
+// when the server does not know it any more.
+func (o *Options) connecting(cfg *rest.Config) *rest.Config {
 	cfg.QPS = -1
+	if file := cfg.BearerTokenFile; file != "" {
+		cfg.BearerToken, cfg.BearerTokenFile = "", ""
+		cfg.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file)))
+	}
+	cfg.Dial = (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext
 	return cfg
 }
 

@@ -23,7 +23,7 @@ type Clusters struct {
 }
 
 // clustersAtOnce is how many clusters are opened at the same time.
-const clustersAtOnce = 16
+const clustersAtOnce = 32
 
 // Open finds the clusters and what they serve. One that cannot be entered
 // stays among them and is reported by the source as what it is; only where

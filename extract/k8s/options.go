@@ -30,6 +30,9 @@ type Options struct {
 	// InCluster reads the cluster that dewpoint runs in, besides Contexts if
 	// there are any.
 	InCluster bool
+	// ServiceAccountDir is the folder with the token and the certificates of
+	// that cluster; empty is where a pod finds them.
+	ServiceAccountDir string
 	// ClusterID says, by context, glob of contexts or "*", what the account is
 	// of clusters in which the namespace kube-system may not be read, whose
 	// uid it is elsewhere.
@@ -59,6 +62,10 @@ type Options struct {
 	// MaxResponseBytes bounds an answer's body; default 64 MiB. A larger page
 	// is asked for again with fewer items.
 	MaxResponseBytes int64
+	// ConnectTimeout bounds how long a connection is waited for, and the
+	// answer to the first question: a network that drops packets says nothing.
+	// Default 10 s.
+	ConnectTimeout time.Duration
 	// AttemptTimeout bounds one attempt, its body included; default 2 min.
 	AttemptTimeout time.Duration
 	// ExecTimeout bounds a program that gives credentials; default 30 s.
@@ -82,6 +89,9 @@ func (o *Options) defaults() {
 	}
 	if o.MaxResponseBytes == 0 {
 		o.MaxResponseBytes = 64 << 20
+	}
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 10 * time.Second
 	}
 	if o.AttemptTimeout == 0 {
 		o.AttemptTimeout = 2 * time.Minute
@@ -119,6 +129,9 @@ func (o *Options) validate() error {
 		if !clusterID.MatchString(id) {
 			return fmt.Errorf("kubernetes: cluster_id: %q of %q is not made of letters, digits, dots, dashes and underscores", id, glob)
 		}
+	}
+	if o.ConnectTimeout < 0 {
+		return fmt.Errorf("kubernetes: connect_timeout: %s is no time to wait", o.ConnectTimeout)
 	}
 	for _, n := range o.Namespaces {
 		if !namespace.MatchString(n) {

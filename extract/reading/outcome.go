@@ -135,8 +135,8 @@ func Everything(cloud, account string, err error) schema.ScopeResult {
 	var e Failure
 	if errors.As(err, &e) {
 		r.Code, r.RequestID = e.Fault()
-		if e.State() == schema.Denied {
-			r.State = schema.Denied
+		if s := e.State(); s == schema.Denied || s == schema.Unreachable {
+			r.State = s
 		}
 	}
 	return r
