@@ -105,6 +105,8 @@ func TestMetrics(t *testing.T) {
 			{Base: "instance", Type: "m5.large", Variant: "spot", Price: 0.03},
 			{Base: "instance", Type: "m5.large", Variant: "Windows", Price: 0.2},
 			{Base: "volume", Type: "gp3", Variant: "on-demand", Price: 0.08},
+			{Base: "volume", Type: "m5.large", Variant: "on-demand", Price: 9},
+			{Base: "instance", Type: "gp3", Variant: "on-demand", Price: 9},
 		} {
 			p.Cloud, p.Region = "aws", region
 			s.Prices = append(s.Prices, p)

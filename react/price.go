@@ -2,6 +2,7 @@ package react
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,8 +17,14 @@ type Price struct {
 	Price   float64
 }
 
-// priceTable is the prices as a table of SQL.
-func priceTable(prices []Price) string {
+// priceTable is the prices as a table of SQL: all, those of a base, or of a base
+// and a variant. Postgres knows of such a table how many rows it has, and joins
+// it by hash. Behind conditions on its columns it expects a single row, and reads
+// what that is joined to once for every price.
+func priceTable(prices []Price, of ...string) string {
+	prices = slices.DeleteFunc(slices.Clone(prices), func(p Price) bool {
+		return len(of) > 0 && p.Base != of[0] || len(of) > 1 && p.Variant != of[1]
+	})
 	const columns = "cloud, base, region, type, variant, price"
 	if len(prices) == 0 {
 		return "(SELECT CAST(NULL AS VARCHAR) AS cloud, CAST(NULL AS VARCHAR) AS base, CAST(NULL AS VARCHAR) AS region, CAST(NULL AS VARCHAR) AS type, CAST(NULL AS VARCHAR) AS variant, 0.0 AS price WHERE 1 = 0)"

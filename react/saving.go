@@ -14,13 +14,13 @@ func (s *planning) savings(ctx context.Context, ids []string) (map[string]float6
 	if len(s.Settings.Prices) == 0 {
 		return out, nil
 	}
-	prices := priceTable(s.Settings.Prices)
+	ofVolumes, ofInstances := priceTable(s.Settings.Prices, "volume"), priceTable(s.Settings.Prices, "instance", "on-demand")
 	err := chunked(ids, func(list string) error {
 		rows, err := s.Estate.DB.QueryContext(ctx, fmt.Sprintf(`SELECT CAST(v._id AS VARCHAR), p.price * v.volume_size_bytes / 1073741824 FROM volumes v
-			JOIN %[1]s p ON p.cloud = v.cloud AND p.base = 'volume' AND p.region = v.region AND p.type = v.volume_type WHERE v._id IN (%[2]s)
-			UNION ALL SELECT CAST(i._id AS VARCHAR), p.price * %[3]g FROM instances i
-			JOIN %[1]s p ON p.cloud = i.cloud AND p.base = 'instance' AND p.region = i.region AND p.type = i.instance_type AND p.variant = 'on-demand'
-			WHERE i.instance_status = 'running' AND i._id IN (%[2]s)`, prices, list, hoursOfMonth))
+			JOIN %[1]s p ON p.cloud = v.cloud AND p.region = v.region AND p.type = v.volume_type WHERE v._id IN (%[3]s)
+			UNION ALL SELECT CAST(i._id AS VARCHAR), p.price * %[4]g FROM instances i
+			JOIN %[2]s p ON p.cloud = i.cloud AND p.region = i.region AND p.type = i.instance_type
+			WHERE i.instance_status = 'running' AND i._id IN (%[3]s)`, ofVolumes, ofInstances, list, hoursOfMonth))
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func DefaultSettings() Settings {
 //
 // The functions are: now, an instant literal; ago DURATION, an instant before
 // it; tag KEY or tag COLUMN KEY; owner or owner COLUMN; json COLUMN KEY; seconds FROM TO; epoch TIME;
-// literal TEXT; param NAME; seconds_of DURATION; table NAME, whether it is there; prices; required_tags;
+// literal TEXT; param NAME; seconds_of DURATION; table NAME, whether it is there; prices, prices BASE or prices BASE VARIANT; required_tags;
 // expires and expiration, the tags that say when a resource ends.
 func (e *Estate) render(name, text string, now time.Time, s Settings, params map[string]string) (string, error) {
 	funcs := template.FuncMap{
@@ -55,8 +55,13 @@ func (e *Estate) render(name, text string, now time.Time, s Settings, params map
 		"seconds":       func(from, to string) string { return "(" + e.Dialect.epoch(to) + " - " + e.Dialect.epoch(from) + ")" },
 		"literal":       literal,
 		"required_tags": func() []string { return s.RequiredTags },
-		"prices":        func() string { return priceTable(s.Prices) },
-		"table":         e.Has,
+		"prices": func(of ...string) (string, error) {
+			if len(of) > 2 {
+				return "", fmt.Errorf("write prices, prices BASE or prices BASE VARIANT, not %d arguments", len(of))
+			}
+			return priceTable(s.Prices, of...), nil
+		},
+		"table": e.Has,
 		"param": func(name string) (string, error) {
 			v, ok := params[name]
 			if !ok {

@@ -11,5 +11,5 @@ FROM (
     WHERE e.from_kind = 'kubernetes_node' AND r.base = 'instance'
 )
 ) i
-JOIN {{prices}} p ON p.cloud = i.cloud AND p.base = 'instance' AND p.region = i.region AND p.type = i.instance_type AND p.variant = i.variant
+JOIN {{prices "instance"}} p ON p.cloud = i.cloud AND p.region = i.region AND p.type = i.instance_type AND p.variant = i.variant
 GROUP BY 1, 2, 3, 4, 5

@@ -2,7 +2,7 @@
 -- type: gauge
 SELECT i.cloud, i.account, {{owner "i.tags"}} AS owner, sum(p.price) AS value
 FROM instances i
-JOIN {{prices}} p ON p.cloud = i.cloud AND p.base = 'instance' AND p.region = i.region AND p.type = i.instance_type AND p.variant = 'on-demand'
+JOIN {{prices "instance" "on-demand"}} p ON p.cloud = i.cloud AND p.region = i.region AND p.type = i.instance_type
 {{- if table "aws_ec2_instance"}}
 LEFT JOIN aws_ec2_instance a ON a._id = i._id{{end}}
 WHERE i.instance_status = 'running'
