@@ -26,6 +26,7 @@ type sky struct {
 
 	mu     sync.Mutex
 	things map[string]*action.Current // by id
+	inside map[string]int             // how much is in them, by id
 	calls  []string
 	// fault, if any, decides about a call before it is carried out.
 	fault func(op, id string) error
@@ -35,7 +36,7 @@ type sky struct {
 }
 
 func newSky(w *world, p *react.Planner) *sky {
-	s := &sky{Declared: p.Calls.(acting.Declared), w: w, things: map[string]*action.Current{}, tick: func() error { return nil }}
+	s := &sky{Declared: p.Calls.(acting.Declared), w: w, things: map[string]*action.Current{}, inside: map[string]int{}, tick: func() error { return nil }}
 	rows, err := w.db.Query("SELECT id, created_at FROM resources")
 	if err != nil {
 		w.t.Fatal(err)
@@ -83,11 +84,31 @@ func (s *sky) Do(_ context.Context, r action.Resource, c action.Call) (string, e
 	if s.things[r.ID] == nil {
 		return "", &action.Error{Code: "NotFound", Gone: true, Err: errors.New("not found")}
 	}
+	if c.Op == "DeleteBucket" && s.inside[r.ID] > 0 {
+		return "", &action.Error{Code: "BucketNotEmpty", Err: errors.New("BucketNotEmpty")}
+	}
 	if strings.HasPrefix(c.Op, "Delete") || strings.HasPrefix(c.Op, "Terminate") {
 		delete(s.things, r.ID)
 	}
 	// The process may end right after the call.
 	return "request", s.tick()
+}
+
+// Sweep takes what is in a bucket out, one by one.
+func (s *sky) Sweep(_ context.Context, r action.Resource, c action.Call, made func(int) error) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n := 1; c.Op == "DeleteObjects" && s.inside[r.ID] > 0; n++ {
+		if err := s.tick(); err != nil {
+			return "", err
+		}
+		s.calls = append(s.calls, c.Op+" "+r.ID)
+		s.inside[r.ID]--
+		if err := made(n); err != nil {
+			return "", err
+		}
+	}
+	return "swept", s.tick()
 }
 
 // recheck reads the estate anew: what is gone leaves it.
@@ -375,6 +396,78 @@ func TestApplyIsKilled(t *testing.T) {
 			if x.State != react.Done {
 				t.Errorf("killed at %d the ledger says that %s is %s", at, x.Resource, x.State)
 			}
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// TestBucketsAreEmptiedIfTheRuleSaysSo holds that what is in a bucket stays
+// with it, unless the rule says otherwise: then the plan says so, an
+// application that is killed anywhere goes on, and what comes meanwhile goes as
+// well.
+func TestBucketsAreEmptiedIfTheRuleSaysSo(t *testing.T) {
+	killed := errors.New("killed")
+	yes := true
+	for at := 0; ; at++ {
+		w := newWorld(t, react.DuckDB)
+		w.put("aws_s3_bucket", "full", row{"tags": tagged("expires", "2026-06-01")})
+		p, r := w.planner(), rule(t, "expired", func(c *react.Change) {
+			if at > 0 {
+				c.Empty = &yes
+			}
+		})
+		plan := w.plan(p, r)
+		s := newSky(w, p)
+		s.inside["full"] = 3
+		if at == 0 {
+			results, err := s.applier(p, r).Apply(t.Context(), plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.want(results, map[string]string{"full": "BucketNotEmpty"})
+			continue
+		}
+		var md strings.Builder
+		if err := react.WriteMarkdown(&md, []*react.Plan{plan}); err != nil || !strings.Contains(md.String(), "s3.DeleteObjects full: empties it: deletes every version of every object, and every upload that was begun for good, how many is not known<br>s3.DeleteBucket full") {
+			t.Fatalf("the plan is %s: %v", md.String(), err)
+		}
+		ctx, kill := context.WithCancelCause(context.Background())
+		n := 0
+		tick := func() error {
+			if n++; n >= at {
+				kill(killed)
+				return killed
+			}
+			return nil
+		}
+		s.tick = tick
+		a := s.applier(p, r)
+		a.Store = mortal{p.Store, tick}
+		_, err := a.Apply(ctx, plan)
+		kill(nil)
+		if n < at {
+			if err != nil || at < 10 {
+				t.Fatalf("it takes %d operations: %v", n, err)
+			}
+			return
+		}
+		s.tick = func() error { return nil }
+		if s.things["full"] != nil {
+			s.inside["full"]++ // somebody writes
+		}
+		results, err := s.applier(p, r).Apply(context.Background(), plan)
+		if err != nil {
+			t.Fatalf("killed at %d: %v", at, err)
+		}
+		w.want(results, map[string]string{"full": "done"})
+		ledger, err := p.Store.Actions(context.Background(), react.ActionFilter{Plan: plan.ID})
+		if err != nil || len(ledger) != 1 || ledger[0].State != react.Done {
+			t.Errorf("killed at %d the ledger says %+v: %v", at, ledger, err)
+		}
+		if deleted := slices.DeleteFunc(slices.Clone(s.calls), func(c string) bool { return c != "DeleteBucket full" }); len(deleted) != 1 {
+			t.Errorf("killed at %d the calls are %s", at, s.calls)
 		}
 		if t.Failed() {
 			return

@@ -111,6 +111,9 @@ func (t *Target) calls() []string {
 			for _, k := range s.Remove {
 				text += " -" + k
 			}
+			if c.Says != "" {
+				text += ": " + c.Says
+			}
 			out = append(out, text)
 		}
 	}

@@ -70,6 +70,9 @@ type Rule struct {
 	SkipDays []string `yaml:"skip_days" json:",omitempty"`
 	// Snapshot makes a snapshot of what is deleted before, of kinds that can.
 	Snapshot bool `yaml:"snapshot" json:",omitempty"`
+	// Empty deletes, for good, what is in buckets and repositories that are
+	// deleted; without it one that is not empty stays.
+	Empty bool `yaml:"empty" json:",omitempty"`
 	// Propagation says what becomes of what a deleted object of Kubernetes owns:
 	// background (the default) or foreground deletes it, orphan leaves it.
 	Propagation string `yaml:"propagation" json:",omitempty"`
@@ -209,6 +212,8 @@ func (r *Rule) validate() error {
 		return errors.New("schedule and skip_days need action: stop or start")
 	case r.Snapshot && r.Action != action.Delete:
 		return errors.New("snapshot needs action: delete")
+	case r.Empty && r.Action != action.Delete:
+		return errors.New("empty needs action: delete")
 	case !slices.Contains([]string{"", "background", "foreground", orphan}, r.Propagation):
 		return fmt.Errorf("propagation is %q: take background, foreground or orphan", r.Propagation)
 	}
@@ -238,7 +243,7 @@ const orphan = "orphan"
 
 // options are how the rule wants deletions to be made of a resource.
 func (r *Rule) options(of *action.Resource) action.Options {
-	o := action.Options{Snapshot: r.Snapshot}
+	o := action.Options{Snapshot: r.Snapshot, Empty: r.Empty}
 	if of.Cloud == "kubernetes" {
 		o.Propagation = r.Propagation
 	}
@@ -303,6 +308,7 @@ type Change struct {
 	Schedule string            `yaml:"schedule"`
 	SkipDays []string          `yaml:"skip_days"`
 	Snapshot *bool             `yaml:"snapshot"`
+	Empty    *bool             `yaml:"empty"`
 	// Notify are channels that are told what the rule newly takes, and what was
 	// done; NotifyBefore is as in Rule.
 	Notify       []string `yaml:"notify"`
@@ -350,6 +356,9 @@ func (r *Rule) Changed(c Change) (*Rule, error) {
 	}
 	if c.Snapshot != nil {
 		out.Snapshot = *c.Snapshot
+	}
+	if c.Empty != nil {
+		out.Empty = *c.Empty
 	}
 	out.NotifyBefore = out.NotifyBefore || c.NotifyBefore
 	if out.NotifyBefore && len(c.Notify) == 0 {

@@ -206,7 +206,8 @@ func (r *run) call(ctx context.Context, entry Action, s Step) error {
 	r.trace("intent " + s.Resource.ID)
 	request := ""
 	for i, c := range s.Calls {
-		if i < entry.Made {
+		// A sweep is made again: something may have come since.
+		if i < entry.Made && c.Each == nil {
 			continue
 		}
 		id, err := r.made(ctx, &entry, s, c)
@@ -225,7 +226,7 @@ func (r *run) call(ctx context.Context, entry Action, s Step) error {
 		default:
 			return errors.Join(fmt.Errorf("%s: whether it was carried out is not known: %w", c.Op, err), r.enter(ctx, entry, Unknown, request, err))
 		}
-		if entry.Made = i + 1; entry.Made < len(s.Calls) {
+		if entry.Made = max(entry.Made, i+1); entry.Made < len(s.Calls) {
 			if err := r.enter(ctx, entry, Intent, request, nil); err != nil {
 				return err
 			}
@@ -248,6 +249,9 @@ func (r *run) call(ctx context.Context, entry Action, s Step) error {
 // after their answer. What an earlier application left going on is waited for,
 // and not begun again unless it failed.
 func (r *run) made(ctx context.Context, entry *Action, s Step, c action.Call) (request string, err error) {
+	if c.Each != nil {
+		return r.swept(ctx, entry, s, c)
+	}
 	w, ok := r.Cloud.(action.Waiter)
 	ok = ok && w.Waits(s.Resource, c)
 	if ok && entry.Operation != "" {
@@ -266,6 +270,22 @@ func (r *run) made(ctx context.Context, entry *Action, s Step, c action.Call) (r
 		return request, err
 	}
 	return request, r.operation(ctx, w, s, c, request)
+}
+
+// swept makes a call for all that another lists. The ledger says how far it is.
+func (r *run) swept(ctx context.Context, entry *Action, s Step, c action.Call) (request string, err error) {
+	w, ok := r.Cloud.(action.Sweeper)
+	if !ok {
+		return "", fmt.Errorf("%s for each of %s: %w", c.Op, c.Each.Op, action.ErrCannot)
+	}
+	before := entry.Swept
+	return w.Sweep(ctx, s.Resource, c, func(n int) error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		entry.Swept = before + n
+		return r.enter(ctx, *entry, Intent, "", nil)
+	})
 }
 
 // operation waits until what a call began has ended.

@@ -81,6 +81,8 @@ type Action struct {
 	// Operation is what the next of the calls began, where calls go on after
 	// their answer.
 	Operation string `json:"operation,omitempty"`
+	// Swept is for how many things in the resource calls were made.
+	Swept     int    `json:"swept,omitempty"`
 	State     State  `json:"state"`
 	RequestID string `json:"request_id,omitempty"`
 	Error     string `json:"error,omitempty"`

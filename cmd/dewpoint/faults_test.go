@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/dewpoint-data/dewpoint/extract/aws/mototest"
 	"github.com/dewpoint-data/dewpoint/react"
 )
 
@@ -32,7 +33,7 @@ func newGround(t *testing.T, config string) *ground {
 	if os.Getenv("DEWPOINT_TEST_SKIP_SERVERS") != "" {
 		t.Skip("DEWPOINT_TEST_SKIP_SERVERS is set")
 	}
-	moto, stop, err := startMoto()
+	moto, stop, err := mototest.Start()
 	if err != nil {
 		t.Fatal(err)
 	}

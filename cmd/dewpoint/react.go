@@ -202,6 +202,13 @@ func (a *app) printPlans(plans []*react.Plan, format string) error {
 		t := term.NewTable("", "RESOURCE", "ACCOUNT", "REGION", "OWNER", "WHY").Keep(2)
 		for _, x := range p.Ready() {
 			t.Row(string(x.Steps[len(x.Steps)-1].Verb), x.Shown(), x.Account, x.Region, x.Owner, x.Why())
+			for _, s := range x.Steps {
+				for _, c := range s.Calls {
+					if c.Says != "" {
+						t.Row("  before", s.Resource.Shown(), s.Resource.Account, s.Resource.Region, "", c.Op+": "+c.Says)
+					}
+				}
+			}
 			for _, m := range x.Takes {
 				t.Row("  with it", m.Shown(), m.Account, m.Region, "", m.Why)
 			}

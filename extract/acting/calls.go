@@ -86,10 +86,13 @@ func (c Declared) Columns(kind string) []string {
 		return nil
 	}
 	var out []string
-	for _, a := range append(of(e, action.Delete), snapshots(e)...) {
+	for _, a := range slices.Concat(of(e, action.Delete), snapshots(e), contents(e)) {
 		for ; a != nil; a = a.Else {
 			out = append(out, a.Input.Columns()...)
 		}
+	}
+	if e.Empty != nil {
+		out = slices.AppendSeq(out, maps.Keys(e.Empty.Unless))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -117,6 +120,16 @@ func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 		}
 		out = append(out, call)
 	}
+	if v == action.Delete && a.Empty && e.Empty != nil {
+		calls, err := emptying(e.Empty, r, a)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, calls...)
+		if x := e.Empty.Instead; x != nil {
+			all = append(all[:len(all)-1:len(all)-1], x)
+		}
+	}
 	for i, x := range all {
 		if i < len(all)-1 && slices.ContainsFunc(x.Input.Columns(), func(name string) bool { return empty(r.Columns[name]) }) {
 			continue
@@ -130,7 +143,11 @@ func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 			if v := r.Version; v != "" && in["etag"] == nil && c.takesEtag(r.Cloud, call) {
 				in["etag"] = v
 			}
-			out = append(out, action.Call{Service: call.Service, Op: call.Op, Input: in})
+			made := action.Call{Service: call.Service, Op: call.Op, Input: in}
+			if e.Empty != nil && x == e.Empty.Instead {
+				made.Says = "with " + e.Empty.What + " in it, for good: how many is not known"
+			}
+			out = append(out, made)
 		}
 	}
 	return out, nil

@@ -36,12 +36,14 @@ type Cloud struct {
 	// write.
 	Cluster func(ctx context.Context, id string) (*k8s.Cluster, error)
 
-	gets sync.Map // *catalog.Action -> func() (*get, error)
+	gets   sync.Map // *catalog.Action -> func() (*get, error)
+	sweeps sync.Map // *catalog.Sweep -> func() (*sweep, error)
 }
 
 var (
-	_ action.Cloud  = (*Cloud)(nil)
-	_ action.Waiter = (*Cloud)(nil)
+	_ action.Cloud   = (*Cloud)(nil)
+	_ action.Waiter  = (*Cloud)(nil)
+	_ action.Sweeper = (*Cloud)(nil)
 )
 
 // Operator is a reading.Caller of a cloud some of whose calls go on after
@@ -58,6 +60,9 @@ type Operator interface {
 func (c *Cloud) Do(ctx context.Context, r action.Resource, call action.Call) (string, error) {
 	if r.Cloud == k8s.Cloud {
 		return c.doObject(ctx, r, call)
+	}
+	if call.Each != nil {
+		return "", fmt.Errorf("%s is to be made for all that %s lists", call.Op, call.Each.Op)
 	}
 	if call.Find != nil {
 		state, err := c.found(ctx, r, call)

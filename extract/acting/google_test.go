@@ -54,6 +54,12 @@ func do(t *testing.T, c *acting.Cloud, v action.Verb, r action.Resource, a actio
 		t.Fatal(err)
 	}
 	for _, call := range calls {
+		if call.Each != nil {
+			if _, err := c.Sweep(t.Context(), r, call, func(int) error { return nil }); err != nil {
+				return err
+			}
+			continue
+		}
 		id, err := c.Do(t.Context(), r, call)
 		for done := false; err == nil && !done; {
 			done, err = c.Ended(t.Context(), r, call, id)
@@ -152,5 +158,20 @@ func TestGoogleErrorsSayWhatTheyMean(t *testing.T) {
 	cur, err := c.Read(t.Context(), action.Resource{Cloud: "gcp", Account: "one", Region: "us-central1-a", Kind: "gcp_compute_instance", ID: "2", Name: "m"})
 	if err != nil || cur.Status != "stopped" {
 		t.Errorf("%v %v", cur, err)
+	}
+}
+
+func TestGoogleBucketIsEmptied(t *testing.T) {
+	c, s := google(t, "gcp_storage_bucket")
+	s.Put("storage.v1", "b?project=one", map[string]any{"id": "full", "name": "full", "timeCreated": "2025-01-02T03:04:05Z"})
+	for _, key := range []string{"a", "a", "b c+d", "e/f"} {
+		s.Put("storage.v1", "b/full/o", map[string]any{"name": key, "bucket": "full", "generation": "17"})
+	}
+	r := action.Resource{Cloud: "gcp", Account: "one", Region: "eu", Kind: "gcp_storage_bucket", ID: "full", Name: "full"}
+	if err := do(t, c, action.Delete, r, action.Args{Options: action.Options{Empty: true}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, s.Documents("storage.v1", "b/full/o")) + text(t, s.Documents("storage.v1", "b?project=one")); strings.Contains(got, "name") {
+		t.Error(got)
 	}
 }

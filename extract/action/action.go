@@ -77,6 +77,13 @@ type Call struct {
 	// Find is the call by which what an earlier attempt made is found: it is not
 	// made twice, and done when that is complete.
 	Find *Call `json:"find,omitempty"`
+	// Each is the list call for all of whose items it is made, until that
+	// returns none: how many there are is not known before. What the items fill
+	// in stands in Input as {item.X}.
+	Each *Call `json:"each,omitempty"`
+	// Says is what it comes to in words, where its name and its input do not
+	// say it.
+	Says string `json:"says,omitempty"`
 }
 
 // Args are what a verb needs besides the resource.
@@ -95,6 +102,9 @@ type Options struct {
 	Propagation string `json:"propagation,omitempty"`
 	// Snapshot says that a snapshot is made before.
 	Snapshot bool `json:"snapshot,omitempty"`
+	// Empty says that what is in the resource is deleted before, of kinds that
+	// are deleted only when they are empty.
+	Empty bool `json:"empty,omitempty"`
 }
 
 // Calls says what acting on resources takes. It asks no cloud.
@@ -129,6 +139,15 @@ type Waiter interface {
 	// Ended says whether what a call began has ended, by the id that Do
 	// returned. What it came to is an *Error if it failed.
 	Ended(ctx context.Context, r Resource, c Call, requestID string) (bool, error)
+}
+
+// Sweeper is a Cloud some of whose calls are made for all that another lists.
+type Sweeper interface {
+	// Sweep makes a call that has Each until nothing is listed any more. It
+	// says for how many it was made so far, and ends with an error of that. What
+	// an earlier, interrupted Sweep has done is not listed again. Errors are
+	// those of Cloud.Do.
+	Sweep(ctx context.Context, r Resource, c Call, made func(n int) error) (requestID string, err error)
 }
 
 // Current is a resource as it is.

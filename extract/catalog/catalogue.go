@@ -44,6 +44,8 @@ type Entry struct {
 	// and Untag set and remove tags; nil where the API cannot.
 	Get, Delete, Tag, Untag *Action
 	Before                  []*Action
+	// Empty deletes what is in one before, nil where nothing can be.
+	Empty *Emptying
 	// Stop and Start, and Snapshot before a deletion, nil where there are none.
 	Stop, Start *Action
 	Snapshot    *SnapshotAction
@@ -220,6 +222,12 @@ func (e *Entry) Reads() []string {
 func (e *Entry) Writes() []string {
 	seen := map[string]bool{}
 	all := append([]*Action{e.Get, e.Delete, e.Tag, e.Untag, e.Stop, e.Start}, e.Before...)
+	if e.Empty != nil {
+		all = append(all, e.Empty.Instead)
+		for _, s := range e.Empty.Sweeps {
+			all = append(all, s.List, &s.Action)
+		}
+	}
 	for s := e.Snapshot; s != nil; s = s.Else {
 		all = append(all, &s.Action, s.Find)
 	}

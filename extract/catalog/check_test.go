@@ -27,6 +27,16 @@ kinds:
     tags: Tags
 `
 
+// emptied is the sound file with a deletion of the snapshots of a volume.
+func emptied(each, size string) string {
+	return volumes + `    get: {call: DescribeVolumes, input: {VolumeIds: ["{id}"]}, items: "Volumes[]"}
+    delete:
+      call: DeleteVolume
+      input: {VolumeId: "{id}"}
+      empty: {what: all, sweeps: [{list: {call: DescribeSnapshots, input: {Filters: [{Name: volume-id, Values: ["{id}"]}]}}, items: "Snapshots[]", call: DeleteTags, size: ` + size + `, each: "{` + each + `}", input: {Resources: "{items}"}}]}
+`
+}
+
 func TestChecker(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"sound":        {volumes, ""},
@@ -57,6 +67,9 @@ func TestChecker(t *testing.T) {
 		"input type":   {volumes + "    input: {VolumeIds: x}\n", "f.yaml:9: aws_ec2_volume: VolumeIds wants a list, not a text"},
 		"input deep":   {volumes + "    input:\n      Filters:\n        - {Name: a, Value: [b]}\n", "f.yaml:11: aws_ec2_volume: Filter has no member \"Value\"; did you mean \"Values\"?"},
 		"input bool":   {volumes + "    input: {DryRun: 3}\n", "f.yaml:9: aws_ec2_volume: DryRun wants a boolean, not a number"},
+		"sweep items":  {emptied("item.Nope", "1000"), "f.yaml:13: aws_ec2_volume: {item.Nope}: no member \"Nope\" in Snapshot"},
+		"sweep size":   {emptied("item.SnapshotId", "0"), "f.yaml:13: aws_ec2_volume: {items} needs size and each"},
+		"sweep none":   {strings.Replace(emptied("id", "1000"), `"{items}"`, `["{id}"]`, 1), "f.yaml:13: aws_ec2_volume: the input names no {item.X}: the call would be the same for all"},
 		"list var":     {volumes + "    input: {VolumeIds: [\"{item.VolumeId}\"]}\n", "f.yaml:9: aws_ec2_volume: unknown variable {item.VolumeId}: a list call knows account, region, partition"},
 		"page size":    {volumes + "    page: {limit: MaxResult, size: 7}\n", "f.yaml:9: aws_ec2_volume: page limit: input of DescribeVolumes: no member \"MaxResult\"; did you mean \"MaxResults\"?"},
 		"unpaged":      {"service: athena\nkinds:\n  aws_athena_work_group:\n    list: ListWorkGroups\n    items: WorkGroups[]\n    id: Name\n", "f.yaml:3: aws_athena_work_group: ListWorkGroups takes NextToken and returns NextToken but nothing pages it: say page: {token: {NextToken: NextToken}}, or page: {none: why}"},

@@ -127,6 +127,9 @@ func (k *kindCompiler) actions() {
 		for i, b := range d.Before {
 			e.Before = append(e.Before, k.action(b, "delete", "before", i))
 		}
+		if d.Empty != nil {
+			e.Empty = k.emptying(d.Empty, "delete", "empty")
+		}
 	}
 }
 
@@ -158,7 +161,10 @@ func (k *kindCompiler) snapshot(s *Snapshot, at ...any) *SnapshotAction {
 	return out
 }
 
-func (k *kindCompiler) action(c Call, at ...any) *Action {
+func (k *kindCompiler) action(c Call, at ...any) *Action { return k.actionIn(nil, c, at...) }
+
+// actionIn compiles a call for the items of a sweep, nil for none.
+func (k *kindCompiler) actionIn(s *sweepCompiler, c Call, at ...any) *Action {
 	path := func(p ...any) []any { return append(slices.Clone(at), p...) }
 	svc, op := k.operation(c.Service, c.Call, path("call")...)
 	if op == nil {
@@ -184,7 +190,12 @@ func (k *kindCompiler) action(c Call, at ...any) *Action {
 	} else if at[0] == "get" && op.Output == nil {
 		k.failf(path("call"), "%s returns nothing", op.Name)
 	}
-	a.Input = compileInput(op, c.Input, k.actionVars(at[0] == "tag", at[0] == "untag", at[0] == "snapshot"), func(err error, p ...any) {
+	vars := k.actionVars(at[0] == "tag", at[0] == "untag", at[0] == "snapshot")
+	var each any
+	if s != nil {
+		vars, each = s.vars(vars), s.each
+	}
+	a.Input = compileBatch(op, c.Input, each, vars, func(err error, p ...any) {
 		k.fail(err, path(append([]any{"input"}, p...)...)...)
 	})
 	k.required(op, c.Input, path("call")...)
@@ -195,7 +206,7 @@ func (k *kindCompiler) action(c Call, at ...any) *Action {
 		}
 	}
 	if c.Else != nil {
-		a.Else = k.action(*c.Else, path("else")...)
+		a.Else = k.actionIn(s, *c.Else, path("else")...)
 	}
 	return a
 }

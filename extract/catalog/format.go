@@ -305,6 +305,52 @@ type Delete struct {
 	// Else is the call for a resource that lacks a value which this one's
 	// input asks for.
 	Else *Call `yaml:"else,omitempty"`
+	// Empty deletes what is in the resource before, where a rule says so.
+	Empty *Empty `yaml:"empty,omitempty"`
+}
+
+// Empty says how what is in a resource is deleted, for good.
+type Empty struct {
+	// What says in words what is deleted: "every version of every object".
+	What string `yaml:"what"`
+	// Unless are values of columns by which the vendor refuses it: column ->
+	// values.
+	Unless map[string][]string `yaml:"unless,omitempty"`
+	// Sweeps delete it, in this order.
+	Sweeps []SweepCall `yaml:"sweeps,omitempty"`
+	// Instead is the call that deletes the resource with all that is in it, in
+	// place of the other, where the API has one.
+	Instead *Call `yaml:"instead,omitempty"`
+}
+
+// SweepCall is a call for all that a list call returns, page by page, until it
+// returns nothing more.
+type SweepCall struct {
+	// List is the list call, Items the paths in its output to what the call is
+	// made for.
+	List  Call    `yaml:"list"`
+	Items Strings `yaml:"items"`
+	// Call is the operation, of the kind's service or of Service, Input what it
+	// is asked with. Its templates know {item.X} as well, an expression in an
+	// item; with a Size it is made for as many at once, and {items} is a list
+	// in which Each is the template of one.
+	Call    string         `yaml:"call"`
+	Service string         `yaml:"service,omitempty"`
+	Input   map[string]any `yaml:"input,omitempty"`
+	Size    int            `yaml:"size,omitempty"`
+	Each    any            `yaml:"each,omitempty"`
+	// Failures leads to what of a batch failed inside a 2xx answer.
+	Failures *Refusals `yaml:"failures,omitempty"`
+}
+
+// Refusals is where an answer says what was not done.
+type Refusals struct {
+	// Items is the path from the output to the entries, Key, Code and Message the
+	// paths in an entry to what failed, to the error code and to the message.
+	Items   string `yaml:"items"`
+	Key     string `yaml:"key"`
+	Code    string `yaml:"code"`
+	Message string `yaml:"message,omitempty"`
 }
 
 // Snapshot is a call that makes a snapshot, which is not made twice.

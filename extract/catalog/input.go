@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dewpoint-data/dewpoint/extract/api"
@@ -21,6 +22,11 @@ type Vars struct {
 	// Parent and Item are the captures of the parent's item and of the item,
 	// in the order of their Spec.Captures; empty is none.
 	Parent, Item []string
+	// Batch are the captures of the items that a call of a sweep is for.
+	Batch [][]string
+	// Shown says that what is known only when a call is made stays as it is
+	// written.
+	Shown bool
 	// Keys are the batch's, or the tag keys to remove.
 	Keys []string
 
@@ -121,6 +127,20 @@ const (
 )
 
 func (t inputText) value(v *Vars) (any, error) {
+	if v.Shown && slices.ContainsFunc(t.parts, func(p inputPart) bool { return p.kind == varItem }) {
+		var b strings.Builder
+		for _, p := range t.parts {
+			s := "{" + p.name + "}"
+			if p.kind != varItem {
+				var err error
+				if s, err = p.get(v); err != nil {
+					return nil, err
+				}
+			}
+			b.WriteString(s)
+		}
+		return b.String(), nil
+	}
 	if len(t.parts) == 1 {
 		s, err := t.parts[0].get(v)
 		if err != nil {
@@ -246,6 +266,8 @@ func (in *Input) Columns() []string {
 			for _, e := range x {
 				walk(e)
 			}
+		case inputItems:
+			walk(x.each)
 		case inputText:
 			for _, p := range x.parts {
 				if p.kind == varColumn {

@@ -43,6 +43,11 @@ type resolver func(text string) (inputPart, error)
 // compileInput checks values against an operation's input. fail takes what is
 // wrong with the value at a path.
 func compileInput(op *api.Operation, values map[string]any, resolve resolver, fail func(err error, path ...any)) *Input {
+	return compileBatch(op, values, nil, resolve, fail)
+}
+
+// compileBatch is compileInput where {items} is a list of each.
+func compileBatch(op *api.Operation, values map[string]any, each any, resolve resolver, fail func(err error, path ...any)) *Input {
 	in := &Input{members: map[string]inputValue{}, text: canonical(values)}
 	for _, name := range sortedKeys(values) {
 		m := op.Input.Member(name)
@@ -50,7 +55,7 @@ func compileInput(op *api.Operation, values map[string]any, resolve resolver, fa
 			fail(fmt.Errorf("%s has no input member %q%s", op.Name, name, didYouMean(name, memberNames(op.Input))), name)
 			continue
 		}
-		c := inputCompiler{resolve, fail}
+		c := inputCompiler{resolve, fail, each}
 		if v := c.compile(values[name], m.Shape, name); v != nil {
 			in.members[name] = v
 		}
@@ -61,6 +66,7 @@ func compileInput(op *api.Operation, values map[string]any, resolve resolver, fa
 type inputCompiler struct {
 	resolve resolver
 	fail    func(err error, path ...any)
+	each    any // of {items}
 }
 
 func (c inputCompiler) compile(v any, s *api.Shape, path ...any) inputValue {
@@ -72,6 +78,8 @@ func (c inputCompiler) compile(v any, s *api.Shape, path ...any) inputValue {
 		switch strings.TrimSpace(text) {
 		case "{keys}":
 			return c.keys(s, path...)
+		case "{items}":
+			return c.items(s, path...)
 		case "{tags}", "{all_tags}":
 			return c.tags(strings.Trim(strings.TrimSpace(text), "{}"), s, path...)
 		}

@@ -91,6 +91,9 @@ func kindSection(b *bytes.Buffer, c *catalog.Catalogue, e *catalog.Entry) {
 		if e.Snapshot != nil {
 			fmt.Fprintf(b, ", after `%s` where a rule says `snapshot`", e.Snapshot.Op)
 		}
+		if e.Empty != nil {
+			fmt.Fprintf(b, ", after all that is in it (%s) where a rule says `empty`", e.Empty.What)
+		}
 		b.WriteString(".\n")
 	}
 	if e.Undeletable != "" {

@@ -42,6 +42,7 @@ func title(name string) string {
 	names := map[string]string{
 		"File": "A file", "Kind": "A kind, under `kinds:`", "Limit": "`limit:`", "Page": "`page:`", "Detail": "`details:`",
 		"Failures": "`failures:`", "Edge": "`edges:`", "Call": "`get:`, `tag:`, `untag:`", "Delete": "`delete:`",
+		"Empty": "`empty:`", "SweepCall": "`sweeps:`", "Refusals": "`failures:` of a sweep", "Snapshot": "`snapshot:`",
 	}
 	if n, ok := names[name]; ok {
 		return n
@@ -78,7 +79,7 @@ func typeName(t string) string {
 		return "number"
 	case t == "[]string":
 		return "list"
-	case t == "[]map[string]any":
+	case t == "[]map[string]any" || t == "[]SweepCall":
 		return "list of mappings"
 	case t == "map[string]string" || t == "map[string]any":
 		return "mapping"

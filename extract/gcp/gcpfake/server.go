@@ -206,6 +206,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, h *http.Request) {
 	status := http.StatusOK
 	if refusal != nil {
 		status, body = refusal.Status, refusal.body()
+	} else if out == nil && r.op != nil && r.op.Output == nil {
+		status = http.StatusNoContent
 	} else if body, err = json.Marshal(out); err != nil {
 		s.complain("%s: answer: %v", r.Op(), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -26,6 +27,9 @@ func (s *Server) locate(service, path string) (spot, bool) {
 	parent, name := path, ""
 	if i := strings.LastIndexByte(parent, '/'); i >= 0 {
 		parent, name = parent[:i], parent[i+1:]
+	}
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
 	}
 	keys := []string{service + " " + parent}
 	for _, p := range s.opts.Projects {

@@ -17,7 +17,7 @@ var readVerbs = []string{
 }
 
 var tidyVerbs = []string{
-	"Abort", "Add", "Assume", "BatchDelete", "BatchDisable", "BatchDisassociate", "BatchStop", "BatchUpdate", "Cancel", "Change", "Close", "CreateDBClusterSnapshot", "CreateDBSnapshot", "CreateSnapshot", "CreateTag", "CreateTags", "Deactivate", "Decrease", "Delete",
+	"Abort", "Add", "Assume", "BatchDelete", "BatchDisable", "BatchDisassociate", "BatchStop", "BatchUpdate", "Cancel", "Change", "Close", "CreateDBClusterSnapshot", "CreateDBSnapshot", "CreateOrUpdateTags", "CreateSnapshot", "CreateTag", "CreateTags", "Deactivate", "Decrease", "Delete",
 	"Deregister", "Destroy", "Detach", "Disable", "Disassociate", "Empty", "Modify", "Pause", "Purge", "Put", "Reject", "Release", "Remove", "Revoke", "Schedule",
 	"Set", "StartDBCluster", "StartDBInstance", "StartInstances", "Stop", "Suspend", "Tag", "Terminate", "UnTag", "Unassign", "Unlink", "Unregister", "Unsubscribe", "Untag", "Update",
 }
@@ -262,6 +262,7 @@ func (c *converter) describe(s *api.Shape) {
 // s3Roots are the root elements of S3's answers, which the model does not
 // name: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html.
 var s3Roots = map[string]string{
+	"DeleteObjects":                              "DeleteResult",
 	"GetBucketAccelerateConfiguration":           "AccelerateConfiguration",
 	"GetBucketAcl":                               "AccessControlPolicy",
 	"GetBucketCors":                              "CORSConfiguration",
