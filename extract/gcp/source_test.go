@@ -91,7 +91,7 @@ func (c *collected) Write(_ context.Context, b *schema.Batch) error {
 			if f.Name != "_scope" || b.Kind.KeyScope != schema.KeyGlobal { // else any reader's
 				fmt.Fprintf(h, "%s=%s\n", f.Name, v)
 			}
-			values[f.Name] = v
+			values[f.Name] = strings.Clone(v) // the batch goes back
 		}
 		c.rows[kind][id] = fmt.Sprintf("%x", h.Sum(nil)[:8])
 		if c.keep {

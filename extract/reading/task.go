@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	arrow "github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
@@ -141,6 +140,10 @@ type origin struct {
 	captures []string
 }
 
+// batches is the memory of what is read. Whoever is done with a batch gives it
+// back.
+var batches normalize.Pool
+
 // reader makes calls one after the other and collects their rows. Outcomes
 // wait until the rows they are about are written.
 type reader struct {
@@ -152,7 +155,7 @@ type reader struct {
 func (r *reader) builder(e *catalog.Entry) *normalize.Builder {
 	b := r.builders[e]
 	if b == nil {
-		b = r.t.s.plans[e].NewBuilder(arrow.DefaultAllocator)
+		b = r.t.s.plans[e].NewBuilder(&batches)
 		r.builders[e] = b
 	}
 	return b
