@@ -2,7 +2,6 @@ package normalize
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -46,7 +45,6 @@ func (c *compiler) unified() error {
 			if t.split && part.Expr.Source != 0 {
 				return fmt.Errorf("%s: identity comes from the list call alone", t.name)
 			}
-			c.unread(c.feeds(part.Expr), t.col)
 		}
 		*t.out = out
 	}
@@ -85,22 +83,6 @@ func (c *compiler) template(in Template, split bool) (template, error) {
 	return out, nil
 }
 
-// feeds is the source that an expression's value comes from.
-func (c *compiler) feeds(e *Expr) int {
-	if t := c.p.spec.Tags; e.Tag != "" && t != nil {
-		return t.Source
-	}
-	return e.Source
-}
-
-// unread notes that a column is unread when the source is.
-func (c *compiler) unread(src, col int) {
-	name := c.p.columns[col].Name
-	if src > 0 && !slices.Contains(c.p.unread[src], name) {
-		c.p.unread[src] = append(c.p.unread[src], name)
-	}
-}
-
 func (c *compiler) tagWants() error {
 	t := c.p.spec.Tags
 	if t == nil {
@@ -113,7 +95,6 @@ func (c *compiler) tagWants() error {
 		return fmt.Errorf("tags: only a path leads to tags")
 	}
 	c.p.tags = t.Source
-	c.unread(t.Source, schema.ColTags)
 	trees := []*tree{c.sources[t.Source].full}
 	if t.Source == 0 {
 		trees = append(trees, c.sources[0].split)
@@ -183,7 +164,6 @@ func (c *compiler) column(col int32, f Field) error {
 		return fmt.Errorf("it is filled twice")
 	}
 	c.filled[col] = true
-	c.unread(c.feeds(&f.Expr), int(col))
 	typ := c.p.columns[col].Type
 	trait := &c.p.columnTraits[col]
 	trait.set = f.Set && (typ == schema.JSON || typ.Elem() != 0)
@@ -273,6 +253,6 @@ func (c *compiler) late(col int32, typ schema.Type, f Field, pl place) error {
 	if typ == schema.JSON {
 		c.p.columnTraits[col].many = x.place != nil && len(x.place.many) > 0 && !x.first() || x.splits()
 	}
-	c.p.lateColumns = append(c.p.lateColumns, lateColumn{column: col, src: c.feeds(&f.Expr), expr: x, time: format})
+	c.p.lateColumns = append(c.p.lateColumns, lateColumn{column: col, src: c.p.spec.feeds(&f.Expr), expr: x, time: format})
 	return nil
 }

@@ -24,6 +24,9 @@ func Compile(s Spec) (*Plan, error) {
 	if err := c.compile(); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", s.Kind.Name, err)
 	}
+	for i := range s.Sources {
+		c.p.unread[i] = s.Unread(i)
+	}
 	c.p.hashing()
 	return c.p, nil
 }

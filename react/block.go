@@ -40,7 +40,7 @@ func (s *planning) surroundings(ctx context.Context, units []*unit) error {
 	for _, l := range vague {
 		s.vague[l.toRef] = append(s.vague[l.toRef], l)
 	}
-	return nil
+	return s.readHalves(ctx, units)
 }
 
 // text writes a text as a literal.
@@ -100,6 +100,9 @@ func (s *planning) inspect(u *unit) {
 			if s.Kinds[kind].Cloud != f.Cloud {
 				why = s.fresh.anywhere(kind, s.since)
 			}
+			if why == "" {
+				why = s.half(kind, f)
+			}
 			if why != "" {
 				u.block("what refers to %s is not known: %s", name, why)
 			}
@@ -148,7 +151,7 @@ func (s *planning) referrers(kind string) []string {
 	var out []string
 	for _, k := range s.Kinds {
 		for _, e := range k.Edges {
-			if e.To == kind && e.OnDelete != schema.None && e.Relation != "managed_by" && !slices.Contains(out, k.Name) {
+			if e.To == kind && matters(&e) && !slices.Contains(out, k.Name) {
 				out = append(out, k.Name)
 			}
 		}
@@ -156,6 +159,9 @@ func (s *planning) referrers(kind string) []string {
 	slices.Sort(out)
 	return out
 }
+
+// matters says whether references of an edge can forbid a deletion.
+func matters(e *schema.Edge) bool { return e.OnDelete != schema.None && e.Relation != "managed_by" }
 
 // settle blocks units whose members are referred to from outside of what goes
 // down, until nothing changes: a unit that is blocked stays, and so does what

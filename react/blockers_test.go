@@ -97,6 +97,31 @@ func TestIncompleteScopes(t *testing.T) {
 	expect(t, w.plan(p, rule(t, "expired", nil)), map[string]string{"v": "skipped: aws_ec2_volume in aws/111111111111/eu-west-1 was last read at"})
 }
 
+// TestHiddenReferences holds that what a resource refers to is not known where
+// the detail call that tells failed, and only what that could be is blocked.
+func TestHiddenReferences(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world) {
+		end := tagged("expires", "2026-06-01")
+		w.put("aws_kms_key", "key", row{"tags": end})
+		w.put("aws_s3_bucket", "logs", row{"tags": end})
+		w.put("aws_ec2_volume", "v", row{"tags": end})
+		w.put("aws_s3_bucket", "half-1", row{"_unread": []string{"encryption_rules"}})
+		w.put("aws_s3_bucket", "half-2", row{"_unread": []string{"encryption_rules", "policy"}})
+		w.put("aws_wafv2_web_acl", "acl", row{"tags": end})
+		w.put("aws_cognitoidp_user_pool", "pool", row{"_unread": []string{"GetWebACLForResource"}})
+		p, r := w.planner(), rule(t, "expired", nil)
+		want := map[string]string{
+			"key":  "blocked: what refers to it is not known: details of 2 aws_s3_bucket could not be read: encryption_rules",
+			"logs": "DeleteBucket logs", "v": "DeleteVolume v",
+			"acl": "blocked: what refers to it is not known: details of 1 aws_cognitoidp_user_pool could not be read: GetWebACLForResource",
+		}
+		expect(t, w.plan(p, r), want)
+		// Whoever says that the kind need not have been read takes the blame.
+		want["key"] = "ScheduleKeyDeletion key"
+		expect(t, w.plan(p, rule(t, "expired", func(c *react.Change) { c.Unread = []string{"aws_s3_*"} })), want)
+	})
+}
+
 // TestAbsenceTakesTwoSyncs holds that what one sync lacks is not yet gone.
 func TestAbsenceTakesTwoSyncs(t *testing.T) {
 	w := newWorld(t, react.DuckDB)

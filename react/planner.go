@@ -65,6 +65,7 @@ type planning struct {
 	owned  map[string][]link // managed_by by from
 	takes  map[string][]link // takesAlong by from
 	vague  map[string][]link // ambiguous references by what they say
+	halves map[string][]half // rows that are not read whole, by kind
 }
 
 // Plan makes the plan of a rule. An error means that nothing can be said; what
@@ -96,7 +97,7 @@ func (p *Planner) plan(ctx context.Context, r *Rule, now time.Time, of *Plan) (*
 	s := &planning{
 		Planner: p, of: of, rule: r, plan: plan, now: now, since: now.Add(-cmp.Or(p.Fresh, 3*time.Hour)),
 		absent: map[string]*absence{}, inward: map[string][]link{}, known: map[string]bool{},
-		along: map[string]bool{}, owned: map[string][]link{}, takes: map[string][]link{}, vague: map[string][]link{},
+		along: map[string]bool{}, owned: map[string][]link{}, takes: map[string][]link{}, vague: map[string][]link{}, halves: map[string][]half{},
 	}
 	if err := s.make(ctx); err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)

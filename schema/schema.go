@@ -177,6 +177,10 @@ type Edge struct {
 	Relation string   `json:"relation"`
 	Match    Match    `json:"match"`
 	OnDelete OnDelete `json:"on_delete"`
+	// Unread is what _unread has where the detail calls failed that tell: these
+	// references of the row are not known then. It is empty where the list call
+	// tells.
+	Unread []string `json:"-"`
 }
 
 // KeyScope says within what an id is unique.

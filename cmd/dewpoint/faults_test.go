@@ -102,7 +102,7 @@ func (g *ground) killed(reached <-chan struct{}, meanwhile func(), args ...strin
 	<-ended
 }
 
-var idPattern = regexp.MustCompile(`<(volumeId|vpcId)>([^<]+)<`)
+var idPattern = regexp.MustCompile(`<(snapshotId|volumeId|vpcId)>([^<]+)<`)
 
 // volume makes a volume with tags.
 func (g *ground) volume(name string, tags ...string) {
@@ -280,6 +280,7 @@ func TestApplySurvives(t *testing.T) {
 		t.Errorf("a copy of the estate is left behind: %v", err)
 	}
 	g.absence()
+	g.hidden()
 }
 
 // absence holds that a rule from absence acts on no reading that is partial,
@@ -316,5 +317,50 @@ func (g *ground) absence() {
 	g.wants(g.exits(0, apply...), "^empty-vpcs: 1 of 1 done")
 	if text := ec2(g.T, g.moto, "DescribeVpcs"); strings.Contains(text, vpc) {
 		g.Errorf("the network is still there: %s", text)
+	}
+}
+
+// hidden holds that what may be referred to unseen is not deleted: the call that
+// tells what launch templates refer to is denied before a plan, or before its
+// application.
+func (g *ground) hidden() {
+	g.write("hidden.yaml", `
+aws: {regions: [eu-west-1]}
+kinds: {only: [aws_ec2_image, aws_ec2_launch_template, aws_ec2_snapshot, sts]}
+sinks: ["duckdb:hidden.duckdb"]
+react:
+  aws: [{}]
+  state: hidden.state
+  rules:
+    expired: {grace: 0, percent: 100, kinds: [aws_ec2_snapshot]}
+`)
+	snapshot := func() string {
+		return idPattern.FindStringSubmatch(ec2(g.T, g.moto, "CreateSnapshot", "VolumeId", g.ids["protected"], "TagSpecification.1.ResourceType", "snapshot",
+			"TagSpecification.1.Tag.1.Key", "expires", "TagSpecification.1.Tag.1.Value", "2025-01-01"))[2]
+	}
+	used, free := snapshot(), snapshot()
+	ec2(g.T, g.moto, "CreateLaunchTemplate", "LaunchTemplateName", "template", "LaunchTemplateData.BlockDeviceMapping.1.DeviceName", "/dev/sdf", "LaunchTemplateData.BlockDeviceMapping.1.Ebs.SnapshotId", used)
+	sync := []string{"sync", "-q", "-c", "hidden.yaml"}
+	plan := []string{"react", "plan", "expired", "-c", "hidden.yaml", "--out", "hidden.json"}
+	apply := []string{"react", "apply", "hidden.json", "-c", "hidden.yaml"}
+	denied := func(op, _ string) fate {
+		if op == "DescribeLaunchTemplateVersions" {
+			return fate{code: "UnauthorizedOperation", status: 403}
+		}
+		return fate{}
+	}
+	unknown := "what refers to it is not known: details of 1 aws_ec2_launch_template could not be read: .*block_device_mappings"
+	g.gate.through(denied)
+	g.exits(3, sync...)
+	g.wants(g.exits(0, plan...), "^expired: 0 of 2 matched to be done, 2 blocked", unknown)
+	g.gate.through(nil)
+	g.exits(0, sync...)
+	g.wants(g.exits(0, plan...), "^expired: 1 of 2 matched to be done, 1 blocked", "it is referred to by aws_ec2_launch_template")
+	g.gate.through(denied)
+	g.wants(g.exits(3, apply...), "left +aws_ec2_snapshot .*"+unknown)
+	g.gate.through(nil)
+	g.wants(g.exits(0, apply...), "^expired: 1 of 1 done, 1 blocked")
+	if text := ec2(g.T, g.moto, "DescribeSnapshots"); strings.Contains(text, ">"+free+"<") || !strings.Contains(text, ">"+used+"<") {
+		g.Errorf("the snapshots are %s", text)
 	}
 }

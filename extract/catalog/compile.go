@@ -241,6 +241,7 @@ func (k *kindCompiler) compile() bool {
 	k.actions()
 	k.doc()
 	k.entry.Spec.Kind = k.entry.Kind
+	k.edgesUnread()
 	return true
 }
 

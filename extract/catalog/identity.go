@@ -288,6 +288,18 @@ func (k *kindCompiler) edges() {
 	}
 }
 
+// edgesUnread says of edges in which columns it shows that their references
+// could not be read.
+func (k *kindCompiler) edgesUnread() {
+	spec := &k.entry.Spec
+	for i := range spec.Edges {
+		x := &spec.Edges[i]
+		for _, source := range spec.EdgeSources(x) {
+			k.entry.Kind.Edges[x.Edge].Unread = append(k.entry.Kind.Edges[x.Edge].Unread, spec.Unread(source)...)
+		}
+	}
+}
+
 // each compiles an edge that is made of each of several structures.
 func (k *kindCompiler) each(e Edge, ref func(string) *normalize.Expr) (*normalize.Each, normalize.Template, error) {
 	v, err := k.value(e.Each)
