@@ -217,6 +217,12 @@ func (r *run) before(t *Target) progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := gone
+	for _, s := range t.Steps {
+		// What is detached goes as well, or stays as it is.
+		if at := r.state[s.Resource.UID]; s.Verb == action.Detach && at != pending && at != gone {
+			return kept
+		}
+	}
 	for _, uid := range t.After {
 		switch r.state[uid] {
 		case pending:

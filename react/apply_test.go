@@ -98,6 +98,13 @@ func (s *sky) Do(_ context.Context, r action.Resource, c action.Call) (string, e
 func (s *sky) Sweep(_ context.Context, r action.Resource, c action.Call, made func(int) error) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.To != "" {
+		if err := s.tick(); err != nil {
+			return "", err
+		}
+		s.calls = append(s.calls, c.Op+" "+r.ID+" "+c.To)
+		return "detached", s.tick()
+	}
 	for n := 1; c.Op == "DeleteObjects" && s.inside[r.ID] > 0; n++ {
 		if err := s.tick(); err != nil {
 			return "", err

@@ -117,6 +117,46 @@ func (s *planning) inspect(u *unit) {
 	}
 }
 
+// needed blocks units of which something is needed by what stays and does not
+// refer to it, as the subnets of a route table.
+func (s *planning) needed(ctx context.Context, units []*unit) error {
+	gone := map[string]bool{}
+	var ids []string
+	for _, u := range units {
+		for uid, m := range u.members {
+			gone[uid] = true
+			if f := s.facts[uid]; f != nil && !m.along && s.isNeeded(f.Kind) {
+				ids = append(ids, uid)
+			}
+		}
+	}
+	slices.Sort(ids)
+	out, err := s.Estate.links(ctx, "from_id IN (%s) AND to_id IS NOT NULL", slices.Compact(ids), s.Estate.Dialect.uuids())
+	if err != nil {
+		return err
+	}
+	for _, l := range out {
+		if _, needed := s.Calls.Detaches(l.fromKind, l.relation, l.toKind); !needed || gone[l.to] {
+			continue
+		}
+		for _, u := range units {
+			if u.members[l.from] != nil {
+				u.block("%s is needed by %s %s", s.name(u, l.from), l.toKind, l.toRef)
+			}
+		}
+	}
+	return nil
+}
+
+// isNeeded says whether others may need resources of a kind that these refer to.
+func (s *planning) isNeeded(kind string) bool {
+	k := s.Kinds[kind]
+	return k != nil && slices.ContainsFunc(k.Edges, func(e schema.Edge) bool {
+		_, needed := s.Calls.Detaches(kind, e.Relation, e.To)
+		return needed
+	})
+}
+
 // manager is what made an object of Kubernetes and would make it anew, by the
 // labels that Helm, Argo CD, Flux and OLM set.
 func manager(f *fact) string {

@@ -25,6 +25,23 @@ type unit struct {
 	// order are the members that have calls, referrers first.
 	order    []string
 	blockers []string
+	// detached are references that are taken away before.
+	detached []link
+}
+
+// detach has a reference taken away before the deletions. It is false where no
+// call does.
+func (s *planning) detach(u *unit, l link) bool {
+	can, _ := s.Calls.Detaches(l.fromKind, l.relation, s.facts[l.to].Kind)
+	if can && !u.loose(l) {
+		u.detached = append(u.detached, l)
+	}
+	return can
+}
+
+// loose says whether a reference is taken away before.
+func (u *unit) loose(l link) bool {
+	return slices.ContainsFunc(u.detached, func(d link) bool { return d.from == l.from && d.to == l.to && d.relation == l.relation })
 }
 
 type member struct {
@@ -54,10 +71,14 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 	for _, u := range units {
 		s.inspect(u)
 	}
+	if err := s.needed(ctx, units); err != nil {
+		return err
+	}
 	s.settle(units)
 	for _, u := range units {
 		s.sequence(u)
 	}
+	s.loosen(units)
 	var called []string
 	for _, u := range units {
 		called = append(called, u.order...)
@@ -94,7 +115,7 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 		t := &s.plan.Targets[i]
 		for uid := range u.members {
 			for _, l := range s.inward[uid] {
-				if down[l.from] && u.members[l.from] == nil && l.onDelete != string(schema.None) && !slices.Contains(t.After, l.from) {
+				if down[l.from] && u.members[l.from] == nil && l.onDelete != string(schema.None) && !u.loose(l) && !slices.Contains(t.After, l.from) {
 					t.After = append(t.After, l.from)
 				}
 			}

@@ -95,7 +95,7 @@ func (r *run) sameSet(old, fresh *Target) bool {
 		calls[s.ID] = callsText(s)
 	}
 	for _, s := range fresh.Steps {
-		if calls[stepID(r.plan.ID, s.Resource.UID, s.Verb)] != callsText(s) && !begun[s.Resource.UID] {
+		if calls[s.in(r.plan.ID)] != callsText(s) && !begun[s.Resource.UID] {
 			return false
 		}
 	}
@@ -136,7 +136,7 @@ func callsText(s Step) string {
 func (r *run) merged(old, fresh *Target) []Step {
 	byID := map[uuid.UUID]Step{}
 	for _, s := range fresh.Steps {
-		byID[stepID(r.plan.ID, s.Resource.UID, s.Verb)] = s
+		byID[s.in(r.plan.ID)] = s
 	}
 	out := slices.Clone(old.Steps)
 	for i := range out {

@@ -13,27 +13,39 @@ import (
 )
 
 // sequence orders the members that are deleted by calls: what refers to
-// another goes first.
+// another goes first. Where that is a circle, and where a reference does not
+// say the order, a declared call takes it away before.
 func (s *planning) sequence(u *unit) {
-	after := map[string][]string{} // referent -> referrers in the unit
+	after := map[string][]link{} // referent -> references of others in the unit
 	for uid := range u.members {
 		for _, l := range s.inward[uid] {
-			if u.members[l.from] != nil && l.onDelete != string(schema.None) {
-				after[uid] = append(after[uid], l.from)
+			m := u.members[l.from]
+			switch {
+			case m == nil:
+			case l.onDelete != string(schema.None):
+				after[uid] = append(after[uid], l)
+				if m.along && !u.members[uid].along {
+					s.detach(u, l) // it goes later, with what it goes along with
+				}
+			case !m.along:
+				s.detach(u, l)
 			}
 		}
+		slices.SortFunc(after[uid], func(a, b link) int { return strings.Compare(a.from+a.relation, b.from+b.relation) })
 	}
+	slices.SortFunc(u.detached, byEnds)
 	state := map[string]int{} // 1 under way, 2 done
 	var visit func(uid string)
 	visit = func(uid string) {
 		state[uid] = 1
-		slices.Sort(after[uid])
-		for _, from := range slices.Compact(after[uid]) {
+		for _, l := range after[uid] {
 			switch {
-			case state[from] == 1 && !u.members[uid].along && !u.members[from].along:
-				u.block("%s and %s refer to each other", s.name(u, uid), s.name(u, from))
-			case state[from] == 0:
-				visit(from)
+			case state[l.from] == 1 && !u.members[uid].along && !u.members[l.from].along:
+				if !s.detach(u, l) {
+					u.block("%s and %s refer to each other", s.name(u, uid), s.name(u, l.from))
+				}
+			case state[l.from] == 0:
+				visit(l.from)
 			}
 		}
 		state[uid] = 2
@@ -42,6 +54,61 @@ func (s *planning) sequence(u *unit) {
 		}
 	}
 	visit(u.root) // all that has calls refers to it, if by others
+}
+
+func byEnds(a, b link) int {
+	return strings.Compare(a.from+" "+a.to+" "+a.relation, b.from+" "+b.to+" "+b.relation)
+}
+
+// loosen breaks circles of units, each of which has something that refers to
+// the next, by declared calls; units of one that has no such call are blocked.
+func (s *planning) loosen(units []*unit) {
+	in := map[string][]*unit{} // by member
+	for _, u := range units {
+		for uid := range u.members {
+			if len(u.blockers) == 0 {
+				in[uid] = append(in[uid], u)
+			}
+		}
+	}
+	state := map[*unit]int{} // 1 under way, 2 done
+	var visit func(u *unit)
+	visit = func(u *unit) {
+		state[u] = 1
+		first := map[*unit][]link{} // what has to go before, and why
+		var order []*unit
+		for _, uid := range slices.Sorted(maps.Keys(u.members)) {
+			for _, l := range s.inward[uid] {
+				if u.members[l.from] != nil || l.onDelete == string(schema.None) {
+					continue
+				}
+				for _, o := range in[l.from] {
+					if first[o] == nil {
+						order = append(order, o)
+					}
+					first[o] = append(first[o], l)
+				}
+			}
+		}
+		for _, o := range order {
+			switch state[o] {
+			case 0:
+				visit(o)
+			case 1:
+				for _, l := range first[o] {
+					if !s.detach(u, l) {
+						u.block("it and %s refer to each other", s.facts[o.root].show())
+					}
+				}
+			}
+		}
+		state[u] = 2
+	}
+	for _, u := range units {
+		if len(u.blockers) == 0 && state[u] == 0 {
+			visit(u)
+		}
+	}
 }
 
 // columns reads the columns that calls on resources need.
@@ -100,6 +167,27 @@ func plainText(s string) string {
 	return s
 }
 
+// detaching are the steps by which references are taken away, those of one
+// resource to another in one.
+func (s *planning) detaching(u *unit) []Step {
+	var out []Step
+	for _, l := range u.detached {
+		from, to := s.facts[l.from], s.facts[l.to]
+		step := Step{Verb: action.Detach, Resource: from.Resource, To: &to.Resource, Relation: l.relation}
+		step.ID = step.in(s.plan.ID)
+		if slices.ContainsFunc(out, func(x Step) bool { return x.ID == step.ID }) {
+			continue
+		}
+		var err error
+		if step.Calls, err = s.Calls.Calls(action.Detach, from.Resource, step.args()); err != nil {
+			u.block("%s cannot be detached from %s: %s", s.name(u, l.from), s.name(u, l.to), err)
+			continue
+		}
+		out = append(out, step)
+	}
+	return out
+}
+
 // deletion is the target of a unit.
 func (s *planning) deletion(u *unit) Target {
 	t := s.target(u.root)
@@ -113,6 +201,7 @@ func (s *planning) deletion(u *unit) Target {
 	slices.SortFunc(t.Takes, func(a, b Member) int {
 		return strings.Compare(a.Kind+" "+a.ID, b.Kind+" "+b.ID)
 	})
+	t.Steps = s.detaching(u)
 	for _, uid := range u.order {
 		f := s.facts[uid]
 		options := s.rule.options(&f.Resource)

@@ -77,7 +77,10 @@ type Step struct {
 	ID       uuid.UUID       `json:"action_id"`
 	Verb     action.Verb     `json:"verb"`
 	Resource action.Resource `json:"resource"`
-	Calls    []action.Call   `json:"calls"`
+	// To is what it is detached from, of the verb detach.
+	To       *action.Resource `json:"to,omitempty"`
+	Relation string           `json:"relation,omitempty"`
+	Calls    []action.Call    `json:"calls"`
 	// Options are how a deletion is made.
 	Options action.Options `json:"options,omitzero"`
 	// Set and Remove are the tags of the verbs tag and untag.
@@ -104,6 +107,14 @@ func (p *Plan) Ready() []Target {
 		}
 	}
 	return out
+}
+
+// in is the id of a step in a plan.
+func (s *Step) in(plan uuid.UUID) uuid.UUID {
+	if s.To != nil {
+		return stepID(plan, s.Resource.UID, s.Verb+action.Verb(" "+s.To.UID))
+	}
+	return stepID(plan, s.Resource.UID, s.Verb)
 }
 
 // stepID is the id of a step: of a plan, a resource and what is done to it.

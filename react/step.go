@@ -61,9 +61,9 @@ func (r *run) try(ctx context.Context, t *Target, s Step) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s %s: %w", s.Resource.Kind, s.Resource.ID, err)
-	case cur == nil && s.Verb != action.Delete:
+	case cur == nil && s.Verb != action.Delete && s.Verb != action.Detach:
 		return fmt.Errorf("%s %s: it is gone", s.Resource.Kind, s.Resource.ID)
-	case cur == nil, entry.State == Called && s.Verb != action.Delete, s.tagged(cur.Tags), s.switched(cur.Status):
+	case cur == nil, s.Verb == action.Detach && ending(cur.Status), entry.State == Called && s.Verb != action.Delete, s.tagged(cur.Tags), s.switched(cur.Status):
 		// It is as it should be, or the answer was that it will be.
 		return r.enter(ctx, entry, Done, "", nil)
 	case s.Verb == action.Delete && (entry.State == Called || entry.State == Waiting || ending(cur.Status)):
@@ -95,13 +95,18 @@ func (r *run) renewed(s Step, cur *action.Current) (Step, error) {
 	out := s
 	out.Resource = s.Resource.As(cur)
 	var err error
-	if out.Calls, err = r.Cloud.Calls(s.Verb, out.Resource, action.Args{Tags: s.Set, Keys: s.Remove, Options: s.Options, ActionID: s.ID.String()}); err != nil {
+	if out.Calls, err = r.Cloud.Calls(s.Verb, out.Resource, s.args()); err != nil {
 		return s, err
 	}
 	if !slices.EqualFunc(out.Calls, s.Calls, func(a, b action.Call) bool { return a.Service == b.Service && a.Op == b.Op }) {
 		return s, errors.New("what it takes has changed: plan again")
 	}
 	return out, nil
+}
+
+// args are what the calls of a step are made of.
+func (s *Step) args() action.Args {
+	return action.Args{Tags: s.Set, Keys: s.Remove, Options: s.Options, ActionID: s.ID.String(), To: s.To, Relation: s.Relation}
 }
 
 // switched says whether a resource is stopped or runs, as a step makes it.

@@ -91,6 +91,13 @@ func (c Declared) Columns(kind string) []string {
 			out = append(out, a.Input.Columns()...)
 		}
 	}
+	for _, d := range e.Detaches {
+		for _, a := range []*catalog.Action{d.List, &d.Action} {
+			if a != nil {
+				out = append(out, a.Input.Columns()...)
+			}
+		}
+	}
 	if e.Empty != nil {
 		out = slices.AppendSeq(out, maps.Keys(e.Empty.Unless))
 	}
@@ -107,6 +114,9 @@ func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 	e, ok := c.Catalogue.Entry(r.Kind)
 	if !ok {
 		return nil, fmt.Errorf("the kind %s is not in the catalogue: %w", r.Kind, action.ErrCannot)
+	}
+	if v == action.Detach {
+		return detaching(e, r, a)
 	}
 	all := of(e, v)
 	if len(all) == 0 {
@@ -204,10 +214,17 @@ func (c Declared) vendor(cloud string) (catalog.Vendor, bool) {
 
 func empty(text string) bool { return text == "" || text == "[]" || text == "{}" }
 
+func to(r *action.Resource) string {
+	if r == nil {
+		return ""
+	}
+	return r.ID
+}
+
 // vars are the values of templates.
 func vars(r action.Resource, a action.Args) catalog.Vars {
 	v := catalog.Vars{
-		Account: r.Account, Region: r.Region, Partition: "aws", ID: r.ID, Name: r.Name, URN: r.URN, ActionID: a.ActionID, Columns: r.Columns, Tags: a.Tags, Keys: a.Keys,
+		Account: r.Account, Region: r.Region, Partition: "aws", ID: r.ID, Name: r.Name, URN: r.URN, ActionID: a.ActionID, To: to(a.To), Columns: r.Columns, Tags: a.Tags, Keys: a.Keys,
 	}
 	if r.Tags != nil {
 		v.AllTags = maps.Clone(r.Tags)

@@ -77,6 +77,11 @@ func amazon(t *testing.T, account string, kinds ...string) *acting.Cloud {
 // s3 makes a request of its own on the emulator.
 func s3(t *testing.T, method, path, body string) string {
 	t.Helper()
+	return request(t, method, "s3", path, body)
+}
+
+func request(t *testing.T, method, service, path, body string) string {
+	t.Helper()
 	url, err := moto()
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +90,10 @@ func s3(t *testing.T, method, path, body string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+os.Getenv("AWS_ACCESS_KEY_ID")+"/20260101/"+region+"/s3/aws4_request, SignedHeaders=host, Signature=0")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+os.Getenv("AWS_ACCESS_KEY_ID")+"/20260101/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+	if service != "s3" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

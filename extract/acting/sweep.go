@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,15 +51,66 @@ func emptying(e *catalog.Emptying, r action.Resource, a action.Args) ([]action.C
 	return out, nil
 }
 
+// Detaches implements action.Calls.
+func (c Declared) Detaches(kind, relation, to string) (can, needed bool) {
+	e, ok := c.Catalogue.Entry(kind)
+	if !ok {
+		return false, false
+	}
+	for _, d := range e.Detaches {
+		if d.Relation == relation && d.To == to {
+			can, needed = true, needed || d.Needed
+		}
+	}
+	return can, needed
+}
+
+// detaching are the calls that take a resource's references to another away.
+func detaching(e *catalog.Entry, r action.Resource, a action.Args) ([]action.Call, error) {
+	var out []action.Call
+	for _, d := range e.Detaches {
+		if a.To == nil || d.To != a.To.Kind || d.Relation != a.Relation {
+			continue
+		}
+		call, err := sweeping(d.Sweep, vars(r, a))
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", d.Op, r.ID, err)
+		}
+		call.To, call.Says = a.To.ID, "detaches it from "+a.To.Shown()+", which goes down as well"
+		out = append(out, call)
+	}
+	if out == nil {
+		return nil, fmt.Errorf("detach %s from what it %s: %w", r.Kind, a.Relation, action.ErrCannot)
+	}
+	return out, nil
+}
+
 // sweeping is the call of a sweep, as a plan shows it.
 func sweeping(s *catalog.Sweep, v catalog.Vars) (action.Call, error) {
+	call := action.Call{Service: s.Service, Op: s.Op}
+	var err error
+	if s.List == nil {
+		call.Input, err = s.Input.Values(v)
+		return call, err
+	}
 	list, in, err := s.List.Resolve(v)
 	if err != nil {
-		return action.Call{}, err
+		return call, err
+	}
+	call.Each = &action.Call{Service: list.Service, Op: list.Op, Input: in}
+	for _, o := range s.Only {
+		want, err := o.Want(v)
+		if err != nil {
+			return call, err
+		}
+		if call.Only == nil {
+			call.Only = map[string]string{}
+		}
+		call.Only[o.Path] = want
 	}
 	v.Shown = true
-	shown, err := s.Input.Values(v)
-	return action.Call{Service: s.Service, Op: s.Op, Input: shown, Each: &action.Call{Service: list.Service, Op: list.Op, Input: in}}, err
+	call.Input, err = s.Input.Values(v)
+	return call, err
 }
 
 // sweep reads the answers to the calls of a sweep.
@@ -69,11 +121,11 @@ type sweep struct {
 }
 
 // atOnce is how many calls of a sweep are under way together, and repeats how
-// often a list may begin with what was just called for: some go only when what
-// is being written to them has ended.
+// often a list may begin with what was just called for before that needs a
+// pause: what lists is not always the same as what was called.
 const (
 	atOnce  = 8
-	repeats = 5
+	repeats = 2
 )
 
 // Sweep implements action.Sweeper. It keeps no more than a page.
@@ -89,16 +141,16 @@ func (c *Cloud) Sweep(ctx context.Context, r action.Resource, call action.Call, 
 	}
 	n, same, first := 0, 0, ""
 	for {
-		items, err := c.page(ctx, r, s, call.Each)
+		items, err := c.page(ctx, r, s, call)
 		if err != nil || len(items) == 0 {
 			return requestID, err
 		}
 		if now := strings.Join(items[0], "\x00"); now != first {
 			first, same = now, 0
 		} else if same++; same == repeats {
-			return requestID, &action.Error{Err: fmt.Errorf("%s was called for %s, which is still there", s.Op, strings.Join(items[0], " "))}
+			return requestID, &action.Error{Busy: true, Err: fmt.Errorf("%s was called for %s, which is still there", s.Op, strings.Join(items[0], " "))}
 		}
-		id, done, err := c.each(ctx, r, s, items)
+		id, done, err := c.each(ctx, r, s, call.To, items)
 		if n += done; id != "" {
 			requestID = id
 		}
@@ -113,33 +165,47 @@ func (c *Cloud) Sweep(ctx context.Context, r action.Resource, call action.Call, 
 	}
 }
 
-// page lists what a sweep is to be made for: the captures of each item.
-func (c *Cloud) page(ctx context.Context, r action.Resource, s *sweep, list *action.Call) ([][]string, error) {
-	a, _, _, err := c.send(ctx, r, list.Service, list.Op, list.Input, s.List.Headers)
-	if err != nil {
-		return nil, err
-	}
-	defer a.Release()
-	var out [][]string
-	for _, plan := range s.items {
-		items, err := texts(plan, a.Body, a.Header, len(s.Captures))
+// page lists what a sweep is to be made for: the captures of each item, of the
+// first page that has any.
+func (c *Cloud) page(ctx context.Context, r action.Resource, s *sweep, call action.Call) ([][]string, error) {
+	in := maps.Clone(call.Each.Input)
+	for {
+		a, _, _, err := c.send(ctx, r, call.Each.Service, call.Each.Op, in, s.List.Headers)
 		if err != nil {
+			return nil, fmt.Errorf("%s: %w", call.Each.Op, err)
+		}
+		var out [][]string
+		var tokens []string
+		for _, plan := range s.items {
+			items, next, err := texts(plan, a.Body, a.Header, len(s.Captures))
+			if err != nil {
+				a.Release()
+				return nil, err
+			}
+			out, tokens = append(out, items...), next
+		}
+		a.Release()
+		out = slices.DeleteFunc(out, func(item []string) bool {
+			return slices.ContainsFunc(s.Only, func(o catalog.Only) bool { return item[o.Capture] != call.Only[o.Path] })
+		})
+		if len(out) > 0 || s.Pager == nil {
+			return out, nil
+		}
+		if more, err := s.Pager.Next(in, tokens); err != nil || !more {
 			return nil, err
 		}
-		out = append(out, items...)
 	}
-	return out, nil
 }
 
 // each makes the call for items and says for how many it was carried out.
-func (c *Cloud) each(ctx context.Context, r action.Resource, s *sweep, items [][]string) (requestID string, done int, err error) {
+func (c *Cloud) each(ctx context.Context, r action.Resource, s *sweep, to string, items [][]string) (requestID string, done int, err error) {
 	var mu sync.Mutex
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for batch := range slices.Chunk(items, max(1, s.Size)) {
 		group.Go(func() error {
 			v := vars(r, action.Args{})
-			v.Item, v.Batch = batch[0], batch
+			v.Item, v.Batch, v.To = batch[0], batch, to
 			in, err := s.Input.Values(v)
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.Op, err)
@@ -174,7 +240,7 @@ func (s *sweep) refused(body []byte, header http.Header, of int) (int, error) {
 	if s.failures == nil {
 		return 0, nil
 	}
-	all, err := texts(s.failures, body, header, 3)
+	all, _, err := texts(s.failures, body, header, 3)
 	if err != nil {
 		return of, err
 	}
@@ -203,11 +269,11 @@ func (s *sweep) refused(body []byte, header http.Header, of int) (int, error) {
 	return failed, e
 }
 
-// texts are the captures of a page's items.
-func texts(plan *normalize.Plan, body []byte, header http.Header, n int) ([][]string, error) {
+// texts are the captures of a page's items, with its tokens.
+func texts(plan *normalize.Plan, body []byte, header http.Header, n int) (items [][]string, tokens []string, err error) {
 	page, err := plan.Split(body, header)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := make([][]string, len(page.Items))
 	for i, item := range page.Items {
@@ -216,14 +282,21 @@ func texts(plan *normalize.Plan, body []byte, header http.Header, n int) ([][]st
 			out[i][k], _ = item.Capture(k)
 		}
 	}
-	return out, nil
+	return out, page.Tokens, nil
 }
 
 // declaredSweep is what the catalogue says of a call that is made for many.
 func (c *Cloud) declaredSweep(r action.Resource, call action.Call) (*catalog.Sweep, error) {
-	if e, ok := c.Catalogue.Entry(r.Kind); ok && e.Empty != nil {
-		for _, s := range e.Empty.Sweeps {
-			if s.Op == call.Op && s.Service == call.Service && call.Each != nil && s.List.Op == call.Each.Op {
+	if e, ok := c.Catalogue.Entry(r.Kind); ok && call.Each != nil {
+		var all []*catalog.Sweep
+		if e.Empty != nil {
+			all = append(all, e.Empty.Sweeps...)
+		}
+		for _, d := range e.Detaches {
+			all = append(all, d.Sweep)
+		}
+		for _, s := range all {
+			if s.Op == call.Op && s.Service == call.Service && s.List != nil && s.List.Op == call.Each.Op {
 				return s, nil
 			}
 		}
@@ -235,7 +308,11 @@ func (c *Cloud) declaredSweep(r action.Resource, call action.Call) (*catalog.Swe
 func (c *Cloud) compileSweep(r action.Resource, declared *catalog.Sweep) (*sweep, error) {
 	s := &sweep{Sweep: declared}
 	for _, items := range declared.Items {
-		plan, err := c.captures(r, declared.List.Service, declared.List.Op, items, declared.Captures)
+		var tokens []normalize.Path
+		if declared.Pager != nil {
+			tokens = declared.Pager.Paths()
+		}
+		plan, err := c.captures(r, declared.List.Service, declared.List.Op, items, tokens, declared.Captures)
 		if err != nil {
 			return nil, err
 		}
@@ -249,18 +326,18 @@ func (c *Cloud) compileSweep(r action.Resource, declared *catalog.Sweep) (*sweep
 		paths = append(paths, normalize.Expr{Path: declared.FailureReason})
 	}
 	var err error
-	s.failures, err = c.captures(r, declared.Service, declared.Op, declared.Failures, paths)
+	s.failures, err = c.captures(r, declared.Service, declared.Op, declared.Failures, nil, paths)
 	return s, err
 }
 
 // captures makes a plan that reads values of the items of an answer.
-func (c *Cloud) captures(r action.Resource, service, op string, items normalize.Path, values []normalize.Expr) (*normalize.Plan, error) {
+func (c *Cloud) captures(r action.Resource, service, op string, items normalize.Path, tokens []normalize.Path, values []normalize.Expr) (*normalize.Plan, error) {
 	svc, o, err := c.lookup(r.Cloud, service, op)
 	if err != nil {
 		return nil, err
 	}
 	v, _ := c.vendor(r.Cloud)
-	src := normalize.Source{Call: op, Format: normalize.JSON, Shape: v.Normalize(svc, o), Items: items}
+	src := normalize.Source{Call: op, Format: normalize.JSON, Shape: v.Normalize(svc, o), Items: items, Tokens: tokens}
 	if v.Format != nil {
 		src.Format = v.Format(svc)
 	}

@@ -22,6 +22,9 @@ const (
 	Start  Verb = "start"
 	// Snapshot is made before a deletion, and no verb of a rule.
 	Snapshot Verb = "snapshot"
+	// Detach is made before deletions, where a resource refers to another that
+	// has to go first, and no verb of a rule.
+	Detach Verb = "detach"
 )
 
 // Resource names a resource and holds what calls on it are made of.
@@ -81,6 +84,10 @@ type Call struct {
 	// returns none: how many there are is not known before. What the items fill
 	// in stands in Input as {item.X}.
 	Each *Call `json:"each,omitempty"`
+	// Only are what the items that it is made for must have, by path, and To is
+	// the id of what the resource is detached from.
+	Only map[string]string `json:"only,omitempty"`
+	To   string            `json:"to,omitempty"`
 	// Says is what it comes to in words, where its name and its input do not
 	// say it.
 	Says string `json:"says,omitempty"`
@@ -93,6 +100,9 @@ type Args struct {
 	Options
 	// ActionID is that of the action, which what it makes bears.
 	ActionID string
+	// To is what the resource is detached from, and Relation how it refers to it.
+	To       *Resource
+	Relation string
 }
 
 // Options are what a rule says of how a deletion is made.
@@ -117,6 +127,10 @@ type Calls interface {
 	// Can says whether the API has the verb for the kind. Taggable kinds can
 	// have tags, dated ones a creation time.
 	Can(v Verb, kind string) bool
+	// Detaches says whether it has calls that take the references of a relation
+	// from one kind to another away. Needed says that the other one needs the
+	// resource, which is not deleted while the other stays.
+	Detaches(kind, relation, to string) (can, needed bool)
 	Taggable(kind string) bool
 	Dated(kind string) bool
 }

@@ -46,6 +46,8 @@ type Entry struct {
 	Before                  []*Action
 	// Empty deletes what is in one before, nil where nothing can be.
 	Empty *Emptying
+	// Detaches take references away before a deletion.
+	Detaches []*Detachment
 	// Stop and Start, and Snapshot before a deletion, nil where there are none.
 	Stop, Start *Action
 	Snapshot    *SnapshotAction
@@ -227,6 +229,9 @@ func (e *Entry) Writes() []string {
 		for _, s := range e.Empty.Sweeps {
 			all = append(all, s.List, &s.Action)
 		}
+	}
+	for _, d := range e.Detaches {
+		all = append(all, d.List, &d.Action)
 	}
 	for s := e.Snapshot; s != nil; s = s.Else {
 		all = append(all, &s.Action, s.Find)

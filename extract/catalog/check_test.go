@@ -70,6 +70,8 @@ func TestChecker(t *testing.T) {
 		"sweep items":  {emptied("item.Nope", "1000"), "f.yaml:13: aws_ec2_volume: {item.Nope}: no member \"Nope\" in Snapshot"},
 		"sweep size":   {emptied("item.SnapshotId", "0"), "f.yaml:13: aws_ec2_volume: {items} needs size and each"},
 		"sweep none":   {strings.Replace(emptied("id", "1000"), `"{items}"`, `["{id}"]`, 1), "f.yaml:13: aws_ec2_volume: the input names no {item.X}: the call would be the same for all"},
+		"detach":       {volumes + "    edges: [{to: aws_ec2_volume, ref: SourceVolumeId, relation: uses, detach: {call: DetachVolume, input: {VolumeId: \"{to.id}\"}}}]\n", "f.yaml:9: aws_ec2_volume: detach is for on_delete: detach, or none where the other one needs this"},
+		"detach list":  {volumes + "    edges: [{to: aws_ec2_volume, ref: SourceVolumeId, relation: uses, on_delete: detach, detach: {call: DetachVolume, only: {State: x}, input: {VolumeId: \"{to.id}\"}}}]\n", "f.yaml:9: aws_ec2_volume: it lacks list: the call by which what it is made for is found"},
 		"list var":     {volumes + "    input: {VolumeIds: [\"{item.VolumeId}\"]}\n", "f.yaml:9: aws_ec2_volume: unknown variable {item.VolumeId}: a list call knows account, region, partition"},
 		"page size":    {volumes + "    page: {limit: MaxResult, size: 7}\n", "f.yaml:9: aws_ec2_volume: page limit: input of DescribeVolumes: no member \"MaxResult\"; did you mean \"MaxResults\"?"},
 		"unpaged":      {"service: athena\nkinds:\n  aws_athena_work_group:\n    list: ListWorkGroups\n    items: WorkGroups[]\n    id: Name\n", "f.yaml:3: aws_athena_work_group: ListWorkGroups takes NextToken and returns NextToken but nothing pages it: say page: {token: {NextToken: NextToken}}, or page: {none: why}"},

@@ -118,6 +118,7 @@ func (k *kindCompiler) actions() {
 	if r.Start != nil {
 		e.Start = k.action(*r.Start, "start")
 	}
+	k.detachments()
 	e.Snapshot = k.snapshot(r.Snapshot, "snapshot")
 	if e.Undeletable = r.Undeletable; e.Undeletable != "" && r.Delete != nil {
 		k.failf([]any{"undeletable"}, "it has delete: say one of the two")
@@ -190,7 +191,7 @@ func (k *kindCompiler) actionIn(s *sweepCompiler, c Call, at ...any) *Action {
 	} else if at[0] == "get" && op.Output == nil {
 		k.failf(path("call"), "%s returns nothing", op.Name)
 	}
-	vars := k.actionVars(at[0] == "tag", at[0] == "untag", at[0] == "snapshot")
+	vars := k.actionVars(at...)
 	var each any
 	if s != nil {
 		vars, each = s.vars(vars), s.each
@@ -211,8 +212,10 @@ func (k *kindCompiler) actionIn(s *sweepCompiler, c Call, at ...any) *Action {
 	return a
 }
 
-// actionVars resolves the templates of calls on one resource.
-func (k *kindCompiler) actionVars(tag, untag, snapshot bool) resolver {
+// actionVars resolves the templates of calls on one resource, by where they
+// stand.
+func (k *kindCompiler) actionVars(at ...any) resolver {
+	tag, untag, snapshot, detach := at[0] == "tag", at[0] == "untag", at[0] == "snapshot", at[0] == "edges"
 	vars := map[string]varKind{"id": varID, "name": varName, "urn": varURN, "account": varAccount, "region": varRegion, "partition": varPartition}
 	return func(text string) (inputPart, error) {
 		if v, ok := vars[text]; ok {
@@ -220,6 +223,9 @@ func (k *kindCompiler) actionVars(tag, untag, snapshot bool) resolver {
 		}
 		if text == "action_id" && snapshot {
 			return inputPart{kind: varActionID}, nil
+		}
+		if text == "to.id" && detach {
+			return inputPart{kind: varTo}, nil
 		}
 		if text == "tags" && tag {
 			return inputPart{kind: varTags}, nil
@@ -245,6 +251,9 @@ func (k *kindCompiler) actionVars(tag, untag, snapshot bool) resolver {
 		}
 		if snapshot {
 			known += ", action_id"
+		}
+		if detach {
+			known += ", to.id"
 		}
 		return inputPart{}, fmt.Errorf("unknown variable {%s}: a call on one resource knows %s", text, known)
 	}

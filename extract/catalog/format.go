@@ -277,6 +277,10 @@ type Edge struct {
 	// OnDelete says what becomes of this resource when the other is deleted:
 	// block (default: the other cannot be deleted), cascade, detach, none.
 	OnDelete string `yaml:"on_delete,omitempty"`
+	// Detach takes the reference away where both go down and this resource
+	// cannot go first: they refer to each other, or the other one needs it. Its
+	// templates know {to.id}, the other's id.
+	Detach *SweepCall `yaml:"detach,omitempty"`
 }
 
 // Call is a call by id.
@@ -327,9 +331,11 @@ type Empty struct {
 // returns nothing more.
 type SweepCall struct {
 	// List is the list call, Items the paths in its output to what the call is
-	// made for.
-	List  Call    `yaml:"list"`
-	Items Strings `yaml:"items"`
+	// made for, Only the values that an item must have: path -> template. A call
+	// that detaches may be without them: it is made once.
+	List  *Call             `yaml:"list,omitempty"`
+	Items Strings           `yaml:"items,omitempty"`
+	Only  map[string]string `yaml:"only,omitempty"`
 	// Call is the operation, of the kind's service or of Service, Input what it
 	// is asked with. Its templates know {item.X} as well, an expression in an
 	// item; with a Size it is made for as many at once, and {items} is a list

@@ -32,9 +32,10 @@ type Vars struct {
 
 	// For actions: of the row.
 	ID, Name, URN string
-	// ActionID is that of the action.
-	ActionID string
-	Columns  map[string]string
+	// ActionID is that of the action, To the id of what the resource is detached
+	// from.
+	ActionID, To string
+	Columns      map[string]string
 	// Tags are to be set; AllTags, not nil where they are known, are those
 	// that the resource is to have when tags have been set or removed.
 	Tags, AllTags map[string]string
@@ -124,6 +125,7 @@ const (
 	varTags
 	varAllTags
 	varActionID
+	varTo
 )
 
 func (t inputText) value(v *Vars) (any, error) {
@@ -186,6 +188,8 @@ func (p inputPart) get(v *Vars) (string, error) {
 		s = v.URN
 	case varActionID:
 		s = v.ActionID
+	case varTo:
+		s = v.To
 	case varColumn:
 		s = v.Columns[p.arg]
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/normalize"
+	"github.com/dewpoint-data/dewpoint/schema"
 )
 
 // Emptying deletes what is in a resource, for good, before its deletion.
@@ -18,20 +19,50 @@ type Emptying struct {
 	Instead *Action
 }
 
+// Detachment takes references of a relation to a kind away. Its List is nil
+// where one call does.
+type Detachment struct {
+	Relation, To string
+	// Needed says that the other one needs this: it is not deleted while the
+	// other stays.
+	Needed bool
+	*Sweep
+}
+
 // Sweep is a call for all that a list call returns, page by page. Its Input is
 // for one item, Vars.Item, or for the Vars.Batch of up to Size of them.
 type Sweep struct {
 	Action
 	List *Action
+	// Pager is nil where one call lists everything.
+	Pager *Pager
 	// Items lead to what it is made for in List's output, Captures to the values
-	// of one that the input asks for.
+	// of one that the input and Only ask for.
 	Items    []normalize.Path
 	Captures []normalize.Expr
-	Size     int
+	// Only are what items must be like.
+	Only []Only
+	Size int
 	// Failures leads to what the answer says was not done, nil for nowhere; the
 	// others from there to what, to the code and to the message.
 	Failures                               normalize.Path
 	FailureKey, FailureCode, FailureReason normalize.Path
+}
+
+// Only is met by an item whose captured value is a certain one.
+type Only struct {
+	Capture int
+	Path    string // as the catalogue writes it
+	want    inputValue
+}
+
+// Want is the value for a resource.
+func (o *Only) Want(v Vars) (string, error) {
+	x, err := o.want.value(&v)
+	if err != nil {
+		return "", fmt.Errorf("only %s: %w", o.Path, err)
+	}
+	return fmt.Sprint(x), nil
 }
 
 // inputItems is {items}: what each says of each item of a batch.
@@ -81,23 +112,28 @@ func (s *sweepCompiler) vars(resource resolver) resolver {
 			return resource(text)
 		}
 		s.named = true
-		at := slices.Index(s.texts, text)
-		if at < 0 {
-			for _, shape := range s.shapes {
-				t, err := walk(shape, e.path)
-				if err != nil {
-					return inputPart{}, fmt.Errorf("{%s}: %w", text, err)
-				}
-				if scalarType(t.shape) == 0 {
-					return inputPart{}, fmt.Errorf("{%s} is a %s, not a scalar", text, t.shape.Type)
-				}
-			}
-			at = len(s.texts)
-			s.texts = append(s.texts, text)
-			s.out.Captures = append(s.out.Captures, normalize.Expr{Path: e.path, Transforms: e.transforms})
-		}
-		return inputPart{kind: varItem, index: at}, nil
+		at, err := s.capture(text, e)
+		return inputPart{kind: varItem, index: at}, err
 	}
+}
+
+// capture is the index of a value of the items.
+func (s *sweepCompiler) capture(text string, e expr) (int, error) {
+	if at := slices.Index(s.texts, text); at >= 0 {
+		return at, nil
+	}
+	for _, shape := range s.shapes {
+		t, err := walk(shape, e.path)
+		if err != nil {
+			return 0, fmt.Errorf("{%s}: %w", text, err)
+		}
+		if scalarType(t.shape) == 0 {
+			return 0, fmt.Errorf("{%s} is a %s, not a scalar", text, t.shape.Type)
+		}
+	}
+	s.texts = append(s.texts, text)
+	s.out.Captures = append(s.out.Captures, normalize.Expr{Path: e.path, Transforms: e.transforms})
+	return len(s.texts) - 1, nil
 }
 
 // items compiles {items}.
@@ -146,11 +182,23 @@ func (k *kindCompiler) emptying(e *Empty, at ...any) *Emptying {
 // sweep compiles a call for what a list call returns; nil where it is wrong.
 func (k *kindCompiler) sweep(s SweepCall, at ...any) *Sweep {
 	path := func(p ...any) []any { return append(slices.Clone(at), p...) }
-	out := &Sweep{Size: s.Size, List: k.action(s.List, path("list")...)}
-	if out.List == nil {
+	out := &Sweep{Size: s.Size}
+	if s.List == nil {
+		a := k.action(Call{Call: s.Call, Service: s.Service, Input: s.Input}, at...)
+		if at[0] != "edges" || len(s.Items)+len(s.Only)+s.Size > 0 {
+			k.failf(path("list"), "it lacks list: the call by which what it is made for is found")
+		}
+		if a == nil {
+			return nil
+		}
+		out.Action = *a
+		return out
+	}
+	if out.List = k.action(*s.List, path("list")...); out.List == nil {
 		return nil
 	}
 	_, op := k.operation(s.List.Service, s.List.Call, path("list", "call")...)
+	out.Pager, _, _, _ = pagerOf(op, nil, false)
 	c := &sweepCompiler{each: s.Each, out: out}
 	if len(s.Items) == 0 {
 		k.failf(path("items"), "items is empty: name the paths to what the call is made for")
@@ -168,6 +216,9 @@ func (k *kindCompiler) sweep(s SweepCall, at ...any) *Sweep {
 		out.Items = append(out.Items, p)
 		c.shapes = append(c.shapes, t.shape)
 	}
+	for _, text := range sortedKeys(s.Only) {
+		k.only(c, text, s.Only[text], path("only", text)...)
+	}
 	a := k.actionIn(c, Call{Call: s.Call, Service: s.Service, Input: s.Input}, at...)
 	if a == nil {
 		return nil
@@ -179,6 +230,48 @@ func (k *kindCompiler) sweep(s SweepCall, at ...any) *Sweep {
 		k.refusals(out, f, path("failures")...)
 	}
 	return out
+}
+
+// only compiles what a value of an item must be.
+func (k *kindCompiler) only(c *sweepCompiler, text, want string, at ...any) {
+	e, err := parseExpr("item." + text)
+	i := 0
+	if err == nil {
+		i, err = c.capture("item."+text, e)
+	}
+	if err != nil {
+		k.fail(err, at...)
+		return
+	}
+	in := inputCompiler{resolve: k.actionVars(at...), fail: func(err error, _ ...any) { k.fail(err, at...) }}
+	if v := in.text(want, &api.Shape{Name: "value", Type: "string"}, at...); v != nil {
+		c.out.Only = append(c.out.Only, Only{i, text, v})
+	}
+}
+
+// detachments compile how references are taken away.
+func (k *kindCompiler) detachments() {
+	for i, e := range k.raw.Edges {
+		if e.Detach == nil {
+			continue
+		}
+		x := k.sweep(*e.Detach, "edges", i, "detach")
+		if x == nil {
+			continue
+		}
+		d := &Detachment{Relation: e.Relation, To: e.To, Sweep: x}
+		switch schema.OnDelete(e.OnDelete) {
+		case schema.Detach:
+		case schema.None:
+			d.Needed = true
+		default:
+			k.failf([]any{"edges", i, "detach"}, "detach is for on_delete: detach, or none where the other one needs this")
+		}
+		if d.Relation == "" || d.To == "*" {
+			k.failf([]any{"edges", i, "detach"}, "detach needs a relation, and one kind in to")
+		}
+		k.entry.Detaches = append(k.entry.Detaches, d)
+	}
 }
 
 // refusals compiles where an answer says what was not done.

@@ -96,6 +96,9 @@ func kindSection(b *bytes.Buffer, c *catalog.Catalogue, e *catalog.Entry) {
 		}
 		b.WriteString(".\n")
 	}
+	for _, d := range e.Detaches {
+		fmt.Fprintf(b, "- Detached by `%s` from a `%s` that is deleted as well.\n", d.Op, d.To)
+	}
 	if e.Undeletable != "" {
 		fmt.Fprintf(b, "- Not deleted by rules: %s.\n", e.Undeletable)
 	}
