@@ -24,7 +24,7 @@ func Recheck(c *Config, cat *catalog.Catalogue, rule *react.Rule, store react.St
 	return func(ctx context.Context, p *react.Plan) (again *react.Plan, err error) {
 		reads := closureOf(cat, rule, p)
 		// What the configuration does not read was not in the estate either.
-		selected, err := selectKinds(cat, c.Clouds(), known(cat, c.Kinds.Only, "kubernetes"), c.Kinds.Skip)
+		selected, err := SelectKinds(c, cat)
 		if err != nil {
 			return nil, err
 		}

@@ -4,28 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"github.com/dewpoint-data/dewpoint/dbt"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/k8s"
 	"github.com/dewpoint-data/dewpoint/schema"
 	"github.com/dewpoint-data/dewpoint/sinks"
 )
-
-// SelectKinds are the kinds that a configuration selects, of the clouds that it reads.
-func SelectKinds(c *Config, cat *catalog.Catalogue) ([]*catalog.Entry, error) {
-	return selectKinds(cat, c.Clouds(), c.Kinds.Only, c.Kinds.Skip)
-}
-
-// ModelKinds are the kinds that the dbt project reads. Their tables always
-// exist, so that its models run whatever is collected.
-func ModelKinds(cat *catalog.Catalogue) ([]*schema.Kind, error) {
-	names, err := dbt.Sources()
-	if err != nil {
-		return nil, err
-	}
-	all := catalog.Kinds(cat.Entries())
-	return slices.DeleteFunc(all, func(k *schema.Kind) bool { return !slices.Contains(names, k.Name) }), nil
-}
 
 // PlanSchema says what a sync and ApplySchema would change in a sink: for the
 // kinds that are selected and those that the sink has.

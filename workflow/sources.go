@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/extract"
@@ -92,25 +91,26 @@ func OpenSources(ctx context.Context, c *Config, cat *catalog.Catalogue, o Sourc
 		names = recorded(in.player)
 	}
 	only, skip := o.only(c), slices.Concat(c.Kinds.Skip, o.Skip)
+	choose := selectKnown
 	if slices.Contains(names, "kubernetes") && concerns(cat, only, "kubernetes") {
 		if err := in.discover(ctx); err != nil {
 			if len(names) == 1 || isConfig(err) {
 				return r, err
 			}
 			in.undiscovered = err
-			only = known(cat, only, "kubernetes")
 		} else {
+			choose = selectKinds
 			r.closers = append(r.closers, func() error { in.clusters.Close(); return nil })
 		}
 	}
 	r.Catalogue = in.cat
-	entries, err := selectKinds(in.cat, names, only, skip)
+	entries, err := choose(in.cat, names, only, skip)
 	if err != nil {
 		return r, err
 	}
 	for _, name := range names {
 		own := slices.DeleteFunc(slices.Clone(entries), func(e *catalog.Entry) bool { return e.Kind.Cloud != name })
-		if len(own) == 0 {
+		if len(own) == 0 && (name != "kubernetes" || in.undiscovered == nil) {
 			continue
 		}
 		src, closer, err := openerOf(name)(ctx, in, own)
@@ -135,25 +135,6 @@ func isConfig(err error) bool {
 	return errors.As(err, &config)
 }
 
-// concerns says whether words may select kinds of a cloud: those that the
-// catalogue does not know may be what a cluster serves.
-func concerns(cat *catalog.Catalogue, only []string, cloud string) bool {
-	if len(only) == 0 {
-		return true
-	}
-	entries, err := cat.Select(only, nil)
-	return err != nil || slices.ContainsFunc(entries, func(e *catalog.Entry) bool { return e.Kind.Cloud == cloud })
-}
-
-// known are the words without those of a cloud that the catalogue does not
-// know.
-func known(cat *catalog.Catalogue, only []string, cloud string) []string {
-	return slices.DeleteFunc(slices.Clone(only), func(w string) bool {
-		_, err := cat.Select([]string{w}, nil)
-		return err != nil && strings.HasPrefix(w, cloud)
-	})
-}
-
 // recorded are the clouds on a recording.
 func recorded(p extract.Player) []string {
 	var out []string
@@ -163,21 +144,6 @@ func recorded(p extract.Player) []string {
 		}
 	}
 	return out
-}
-
-// selectKinds are the kinds of some clouds that words select.
-func selectKinds(cat *catalog.Catalogue, clouds, only, skip []string) ([]*catalog.Entry, error) {
-	entries, err := cat.Select(only, skip)
-	if err != nil {
-		return nil, &ConfigError{err}
-	}
-	own := slices.DeleteFunc(slices.Clone(entries), func(e *catalog.Entry) bool { return !slices.Contains(clouds, e.Kind.Cloud) })
-	if len(own) == 0 && len(entries) > 0 {
-		other := entries[0].Kind.Cloud
-		return nil, &ConfigError{fmt.Errorf("%s is of %s, which is not read: dewpoint.yaml has %s; add the key %s (\"%s: {}\" is enough)",
-			entries[0].Kind.Name, other, strings.Join(clouds, " and "), other, other)}
-	}
-	return own, nil
 }
 
 // opening is what the openers of sources have in common.

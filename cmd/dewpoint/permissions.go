@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -172,18 +171,11 @@ func (s *selector) of(a *app, cloud string) ([]*catalog.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.only) > 0 {
-		c.Kinds.Only = s.only
-	}
 	cat, err := workflow.LoadCatalogue(c)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := cat.Select(c.Kinds.Only, append(c.Kinds.Skip, s.skip...))
-	if err != nil {
-		return nil, &usageError{err}
-	}
-	return slices.DeleteFunc(entries, func(e *catalog.Entry) bool { return e.Kind.Cloud != cloud }), nil
+	return workflow.CloudKinds(c, cat, cloud, s.only, s.skip)
 }
 
 // splitPolicy writes a policy as files that each fit into a managed policy.
