@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,8 +72,8 @@ func (b *Body) Release() {
 	b.buf = nil
 }
 
-// maxRetryAfter bounds how long an answer can make its caller wait.
-const maxRetryAfter = time.Minute
+// MaxRetryAfter bounds how long an answer can make its caller wait.
+const MaxRetryAfter = time.Minute
 
 // RetryAfter is how long the header of an answer asks to wait, at most a
 // minute; 0 if it does not.
@@ -81,10 +83,30 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return time.Duration(min(max(s, 0), int64(maxRetryAfter/time.Second))) * time.Second
+		return time.Duration(min(max(s, 0), int64(MaxRetryAfter/time.Second))) * time.Second
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return min(max(t.Sub(now), 0), maxRetryAfter)
+		return min(max(t.Sub(now), 0), MaxRetryAfter)
 	}
 	return 0
+}
+
+// ExcerptBytes is how long an excerpt is at most.
+const ExcerptBytes = 200
+
+// markup is what a page has beside its text.
+var markup = regexp.MustCompile(`(?is)<!--.*?-->|<(script|style)\b.*?(</(script|style)>|$)|<[^>]*>`)
+
+// page matches a body that is one.
+var page = regexp.MustCompile(`(?i)^\s*(<!doctype html|<html)\b`)
+
+// Excerpt is the beginning of a body that is no answer, as one line of text; of
+// a page, which a proxy or a portal answers with, what people would read there.
+func Excerpt(body []byte) string {
+	body = body[:min(len(body), 1<<16)]
+	if page.Match(body) {
+		body = markup.ReplaceAllLiteral(body, []byte(" "))
+	}
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "")), " ")
+	return strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), ExcerptBytes)], ""))
 }

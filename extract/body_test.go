@@ -43,3 +43,16 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+func TestExcerptsArePeoplesText(t *testing.T) {
+	for body, want := range map[string]string{
+		"": "", "a\n\tb": "a b", "<Error><Code>X</Code></Error>": "<Error><Code>X</Code></Error>", "a\xffb": "ab",
+		strings.Repeat("ä", 150): strings.Repeat("ä", 100), strings.Repeat("x", 500): strings.Repeat("x", ExcerptBytes),
+		"\n<!DOCTYPE html>\n<html><head><title>404</title><style>p {color: red}</style><script>if (a<b) {}</script></head><body><!-- x --><p class=\"y\">Not\nhere</p>": "404 Not here",
+		"<HTML><script>" + strings.Repeat("x", 1000): "",
+	} {
+		if got := Excerpt([]byte(body)); got != want {
+			t.Errorf("%q: %q, want %q", body, got, want)
+		}
+	}
+}

@@ -22,6 +22,17 @@ const (
 	backoff = time.Second
 )
 
+// Pacer paces requests. Acquire is called before each attempt, Release after it
+// with whether it was throttled, Hold where the answer says for how long.
+// *Limiter is one.
+type Pacer interface {
+	Acquire(context.Context, LimitKey) error
+	Release(k LimitKey, throttled bool)
+	Hold(k LimitKey, d time.Duration)
+}
+
+var _ Pacer = (*Limiter)(nil)
+
 // Limiter keeps, for each key, the number of requests under way at once within
 // what the cloud accepts: one more for every round of successes, half after a
 // throttle. A key may have a request rate besides, which follows the same way.

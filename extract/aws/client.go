@@ -26,13 +26,6 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
-// Limiter paces requests. Acquire is called before each attempt, Release
-// after it with whether it was throttled. *extract.Limiter is one.
-type Limiter interface {
-	Acquire(context.Context, extract.LimitKey) error
-	Release(k extract.LimitKey, throttled bool)
-}
-
 // Options set a client up. The zero value is a client with the SDK's default
 // credential chain.
 type Options struct {
@@ -42,7 +35,7 @@ type Options struct {
 	// Region is used where neither the environment nor the profile names one.
 	Region string
 	// Limiter is the only rate control; nil is none.
-	Limiter Limiter
+	Limiter extract.Pacer
 	// Recorder is given every answer; nil records nothing.
 	Recorder extract.Recorder
 	// Player answers in the place of AWS; with it neither credentials nor a
@@ -68,7 +61,7 @@ type Client struct {
 	build  *awshttp.BuildableClient
 	http   *http.Client
 	signer *v4.Signer
-	bodies sync.Pool // of *bytes.Buffer
+	bodies extract.Bodies
 
 	sts, iam, ec2 *api.Service // to find accounts and regions with
 
@@ -121,20 +114,13 @@ type Response struct {
 	// Attempts is the number of requests sent, 0 for a played answer.
 	Attempts int
 
-	buf  *bytes.Buffer
-	pool *sync.Pool
+	body *extract.Body // whose Body it is, nil for none
 }
-
-// maxPooledBytes is the largest buffer that is kept for another answer.
-const maxPooledBytes = 4 << 20
 
 // Release gives the body back. It may be called once.
 func (r *Response) Release() {
-	if r.buf != nil && r.buf.Cap() <= maxPooledBytes {
-		r.buf.Reset()
-		r.pool.Put(r.buf)
-	}
-	r.buf, r.Body = nil, nil
+	r.body.Release()
+	r.body, r.Body = nil, nil
 }
 
 // NewClient returns a client. It reads the SDK's environment variables and
@@ -153,7 +139,6 @@ func NewClient(ctx context.Context, o Options) (*Client, error) {
 		o.UserAgent = "dewpoint"
 	}
 	c := &Client{opts: o, signer: v4.NewSigner(), sts: stsService(), iam: iamService(), ec2: ec2Service()}
-	c.bodies.New = func() any { return new(bytes.Buffer) }
 	if o.Player != nil {
 		return c, nil
 	}

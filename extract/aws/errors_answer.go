@@ -14,10 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-)
 
-// excerptBytes is how much of an answer that is no error document is kept.
-const excerptBytes = 200
+	"github.com/dewpoint-data/dewpoint/extract"
+)
 
 // refusal reads an answer that is not a success.
 func (o *operation) refusal(e *APIError, status int, h http.Header, body []byte) {
@@ -27,7 +26,7 @@ func (o *operation) refusal(e *APIError, status int, h http.Header, body []byte)
 	e.RequestID = requestID(h, body)
 	if e.Code == "" {
 		e.Code = strconv.Itoa(status)
-		e.Body = excerpt(string(body))
+		e.Body = extract.Excerpt(body)
 	}
 	for _, d := range o.op.Errors {
 		if d.Code == e.Code {
@@ -134,14 +133,6 @@ func requestID(h http.Header, body []byte) string {
 		return string(m[1])
 	}
 	return ""
-}
-
-// excerpt is the beginning of a body as one line of text.
-func excerpt(body string) string {
-	if len(body) > excerptBytes {
-		body = body[:excerptBytes]
-	}
-	return strings.Join(strings.Fields(strings.ToValidUTF8(body, "")), " ")
 }
 
 // conceal masks credentials in what a service says. Answers to a request with

@@ -23,15 +23,6 @@ import (
 	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
-// Limiter paces requests. Acquire is called before each attempt, Release
-// after it with whether it was throttled, Hold where the answer says for how
-// long. *extract.Limiter is one.
-type Limiter interface {
-	Acquire(context.Context, extract.LimitKey) error
-	Release(k extract.LimitKey, throttled bool)
-	Hold(k extract.LimitKey, d time.Duration)
-}
-
 // Options set a client up. The zero value is a client with the application
 // default credentials.
 type Options struct {
@@ -55,7 +46,7 @@ type Options struct {
 	// With one, calls go to the endpoints for mutual TLS.
 	Certificate, CertificateKey string
 	// Limiter is the only rate control; nil is none.
-	Limiter Limiter
+	Limiter extract.Pacer
 	// Recorder is given every answer; nil records nothing.
 	Recorder extract.Recorder
 	// Player answers in the place of Google; with it neither credentials nor

@@ -8,10 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// excerptBytes is how much of an answer that is no error document is kept.
-const excerptBytes = 200
+	"github.com/dewpoint-data/dewpoint/extract"
+)
 
 // errorBody is an error as Google writes it, with the reasons of either of
 // the two shapes: https://cloud.google.com/apis/design/errors#error_model and
@@ -64,7 +63,7 @@ func (o *operation) judge(e *APIError, status int, _ http.Header, body []byte) *
 	default:
 		fault = "the answer is no JSON object"
 	}
-	e.class, e.Code, e.Message, e.Body = classUnusable, "", fault, excerpt(string(body))
+	e.class, e.Code, e.Message, e.Body = classUnusable, "", fault, extract.Excerpt(body)
 	return e
 }
 
@@ -114,7 +113,7 @@ func (e *APIError) refusal(body []byte) {
 		e.Code = strconv.Itoa(e.HTTPStatus)
 	}
 	if e.Message == "" && e.Status == "" {
-		e.Body = excerpt(string(body))
+		e.Body = extract.Excerpt(body)
 	}
 	// The older shape names the project in its text alone.
 	if m := disabledIn.FindStringSubmatch(e.Message); e.Consumer == "" && m != nil && e.ServiceDisabled() {
@@ -146,14 +145,6 @@ func unwrapError(body []byte) (object []byte, text string) {
 		text += ": " + w.Description
 	}
 	return nil, text
-}
-
-// excerpt is the beginning of a body as one line of text.
-func excerpt(body string) string {
-	if len(body) > excerptBytes {
-		body = body[:excerptBytes]
-	}
-	return strings.Join(strings.Fields(strings.ToValidUTF8(body, "")), " ")
 }
 
 // conceal masks the token in what an answer says.

@@ -133,7 +133,7 @@ func (c *Cluster) identify(ctx context.Context, t target) error {
 			Metadata struct{ UID, CreationTimestamp string }
 		}
 		if err := json.Unmarshal(b.Bytes(), &ns); err != nil || ns.Metadata.UID == "" {
-			return fmt.Errorf("cluster %s: namespace kube-system: the answer has no uid: %s", c.Name, excerpt(b.Bytes()))
+			return fmt.Errorf("cluster %s: namespace kube-system: the answer has no uid: %s", c.Name, extract.Excerpt(b.Bytes()))
 		}
 		c.ID, c.IDFrom, c.CreatedAt = ns.Metadata.UID, "kube-system", ns.Metadata.CreationTimestamp
 		if said := c.o.clusterID(c.Name); said != "" && said != c.ID {

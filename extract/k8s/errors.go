@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dewpoint-data/dewpoint/extract"
 	"github.com/dewpoint-data/dewpoint/extract/reading"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -141,7 +142,7 @@ func (e *APIError) refusal(status int, h http.Header, body []byte) *APIError {
 	if json.Unmarshal(body, &s) == nil && s.Kind == "Status" {
 		e.Reason, e.Message, e.next = s.Reason, s.Message, s.Metadata.Continue
 	} else {
-		e.Message = excerpt(body)
+		e.Message = extract.Excerpt(body)
 	}
 	if e.Message == "" {
 		e.Message = http.StatusText(status)
@@ -179,10 +180,4 @@ func (e *APIError) transport(err error, timedOut, first bool) *APIError {
 		e.class = classTimeout
 	}
 	return e
-}
-
-func excerpt(body []byte) string {
-	const most = 200
-	s := strings.ToValidUTF8(string(body[:min(len(body), most)]), "")
-	return strings.Join(strings.Fields(s), " ")
 }

@@ -160,7 +160,7 @@ func (l *lister) adapt(size int) {
 func (l *lister) check(b []byte) (envelope, error) {
 	env, err := readEnvelope(b)
 	if err != nil {
-		return env, l.failure().unusable(http.StatusOK, "%s: %s", err, excerpt(b))
+		return env, l.failure().unusable(http.StatusOK, "%s: %s", err, extract.Excerpt(b))
 	}
 	kind, version := l.resource.ListKind, l.resource.GroupVersion()
 	if kind == "" {

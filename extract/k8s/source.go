@@ -218,7 +218,7 @@ func (s *Source) task(c *Cluster, l *catalog.ListCall, r k8sapi.Resource, namesp
 		}
 		names, err := c.namespaces(ctx)
 		if err != nil {
-			return out.Problem(ctx, schema.Problem{Account: c.ID, Region: Global, Call: "namespaces", Code: "namespaces", Count: 1, Sample: excerpt([]byte(err.Error()))})
+			return out.Problem(ctx, schema.Problem{Account: c.ID, Region: Global, Call: "namespaces", Code: "namespaces", Count: 1, Sample: extract.Excerpt([]byte(err.Error()))})
 		}
 		for _, n := range names {
 			if _, err := s.read(ctx, c, l, r, n, out, true); err != nil {
