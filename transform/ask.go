@@ -109,7 +109,13 @@ func Find(ctx context.Context, db *sql.DB, m sinks.Modeller, text string) (Resou
 func built(ctx context.Context, db *sql.DB, m sinks.Modeller) error {
 	rows, err := db.QueryContext(ctx, sinks.In(m, "SELECT 1 FROM {models}.closure LIMIT 1"))
 	if err != nil {
-		return fmt.Errorf("%s has no models: run dewpoint transform first (%w)", m.URL(), err)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if text := strings.ToLower(err.Error()); strings.Contains(text, "does not exist") { // as every database says it
+			return fmt.Errorf("%s has no models: run dewpoint transform first", m.URL())
+		}
+		return fmt.Errorf("read the models in %s: %w", m.URL(), err)
 	}
 	return errors.Join(rows.Err(), rows.Close())
 }
