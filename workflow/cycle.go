@@ -29,6 +29,9 @@ type Cycle struct {
 	Version string
 	// PlanOnly applies nothing, whatever the rules say.
 	PlanOnly bool
+	// Replay, if not empty, is the folder of a recording to read in the place
+	// of the clouds. Nothing is applied then: it is not what there is now.
+	Replay string
 	// Progress and SinkFailed are those of the sync.
 	Progress   *Progress
 	SinkFailed func(url string, err error)
@@ -122,6 +125,7 @@ func (c *Cycle) Run(ctx, stop context.Context) (*CycleReport, error) {
 		return nil, err
 	}
 	own := *c
+	own.PlanOnly = c.PlanOnly || c.Replay != ""
 	x := &round{Cycle: &own, report: &CycleReport{ID: id, StartedAt: time.Now().UTC()}}
 	if err := x.prepare(); err != nil {
 		return nil, err
@@ -190,7 +194,7 @@ func (x *round) run(ctx, stop context.Context) error {
 	x.tell(ctx, PreCollect)
 	err := x.stage(ctx, "collect", func(ctx context.Context) (err error) {
 		x.report.Sync, x.report.Catalogue, err = Collect(ctx, stop, x.Config, CollectOptions{
-			SourceOptions: SourceOptions{Version: x.Version}, Progress: x.Progress, SinkFailed: x.SinkFailed,
+			SourceOptions: SourceOptions{Version: x.Version, Replay: x.Replay}, Progress: x.Progress, SinkFailed: x.SinkFailed,
 		})
 		if err == nil {
 			for _, s := range x.report.Sync.Sinks {

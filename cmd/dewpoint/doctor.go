@@ -157,7 +157,7 @@ func (d *doctor) sink(ctx context.Context, url string, c *workflow.Config, cat *
 	case n.conflicts > 0:
 		show(sinks.Problem, "schema: %s: see dewpoint schema plan", counts(shown(changes)))
 	case len(changes) > 0:
-		show(sinks.Fine, "schema: %s: see dewpoint schema plan", counts(shown(changes)))
+		show(sinks.Fine, "schema: the next sync makes %s, which dewpoint schema plan shows", counts(shown(changes)))
 	default:
 		show(sinks.Fine, "schema: the tables are those of the catalogue")
 	}
@@ -214,7 +214,7 @@ func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 		d.ok("account", "%s %s%s", clouds[id], id, where)
 	}
 	found := len(out.results)
-	tryTasks(ctx, tasks, c.Workers, out)
+	d.wait(tasks, func() { tryTasks(ctx, tasks, c.Workers, out) })
 	if ctx.Err() != nil {
 		d.bad("permissions", "interrupted")
 		return
@@ -223,9 +223,22 @@ func (d *doctor) clouds(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 	if len(bad) == 0 && len(tasks) > 0 {
 		d.ok("permissions", "%s can be read", term.Plural(int64(len(tasks)), "list", "lists"))
 	}
-	for _, g := range report.Incomplete(bad, origins(open.Catalogue)) {
-		d.bad("permissions", "%s %s: %s: %s\n%s", g.Service, g.Call, g.Code, g.Error, strings.Join(g.Advice, "\n"))
+	for _, g := range report.Fold(report.Incomplete(bad, origins(open.Catalogue))) {
+		if g.State == schema.TimedOut {
+			d.bad("permissions", "%s %s: %s", g.Service, g.Call, g.Error)
+			continue
+		}
+		d.bad("permissions", "%s", strings.Join(append([]string{fmt.Sprintf("%s %s: %s: %s", g.Service, g.Call, g.Code, g.Error)}, g.Advice...), "\n"))
 	}
+}
+
+// wait says on a terminal what is waited for while do runs.
+func (d *doctor) wait(tasks []extract.Task, do func()) {
+	if d.err.Terminal && len(tasks) > 0 {
+		fmt.Fprintf(d.err.Out, "      Asking for the first page of %s ...", term.Plural(int64(len(tasks)), "list", "lists"))
+		defer fmt.Fprint(d.err.Out, "\r\x1b[K")
+	}
+	do()
 }
 
 func incomplete(r schema.ScopeResult) bool {
@@ -243,10 +256,9 @@ func tryTasks(ctx context.Context, tasks []extract.Task, workers int, out *outco
 		wg.Go(func() {
 			limit <- struct{}{}
 			defer func() { <-limit }()
-			f := &firstPage{outcomes: out}
 			ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 			defer cancel()
-			f.stop = cancel
+			f := &firstPage{outcomes: out, page: ctx, stop: cancel}
 			// Errors are those of the context; scopes report the others.
 			_ = t.Run(ctx, f)
 		})
@@ -258,6 +270,7 @@ func tryTasks(ctx context.Context, tasks []extract.Task, workers int, out *outco
 // interrupts.
 type firstPage struct {
 	*outcomes
+	page context.Context // of the task
 	stop context.CancelFunc
 	done bool
 }
@@ -278,10 +291,10 @@ func (f *firstPage) Scope(ctx context.Context, r schema.ScopeResult) error {
 	done := f.done
 	f.mu.Unlock()
 	switch {
-	case done && ctx.Err() != nil:
+	case done:
 		return nil
-	case ctx.Err() != nil && r.State == schema.Skipped:
-		r.State, r.Error = schema.TimedOut, "no answer in 20 s"
+	case f.page.Err() != nil && r.State == schema.Skipped:
+		r.State, r.Code, r.Error = schema.TimedOut, "", fmt.Sprintf("no answer that can be used within %s, in which it was asked again: a sync takes longer over it", pageTimeout)
 	}
 	return f.outcomes.Scope(ctx, r)
 }

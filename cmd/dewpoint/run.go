@@ -16,6 +16,7 @@ import (
 type runFlags struct {
 	targets
 	planOnly   bool
+	replay     string
 	noProgress bool
 	verbose    bool
 }
@@ -30,7 +31,8 @@ func (a *app) runCommand() *cobra.Command {
 sink that takes them; the metrics, which go to the table metrics; and a plan of
 the rules in force. A plan is carried out only if its rule says apply: true in
 react.rules, with the credentials that react names for acting; all others are
-only said.
+only said. --replay reads a recording in the place of the clouds; as it says
+nothing of what there is now, nothing is applied then.
 
 A sync that could not read everything is followed by the rest. Rules that reason
 from what was not read leave it alone and say so. A stage that fails leaves the
@@ -55,6 +57,7 @@ Exit codes: 0 complete, 3 something could not be read or done and is said,
 	f.targets.flags(cmd, "write to this sink, by `URL`; may be repeated (default sinks of the\nconfiguration, or duckdb:dewpoint.duckdb)")
 	fl := cmd.Flags()
 	fl.BoolVar(&f.planOnly, "plan-only", false, "apply nothing, whatever the rules say")
+	fl.StringVar(&f.replay, "replay", "", "read this `folder` of kept answers, not the cloud, and apply nothing")
 	fl.BoolVarP(&f.noProgress, "no-progress", "q", false, "show no progress")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "report all kinds, scopes and problems, and all that rules leave alone")
 	return cmd
@@ -75,7 +78,7 @@ func (a *app) run(c *workflow.Config, f *runFlags) error {
 	defer flush()
 	collected := false
 	cycle := &workflow.Cycle{
-		Config: c, Version: buildVersion(), PlanOnly: f.planOnly, Progress: p, SinkFailed: warnOfSink(c, log), Log: a.logger(a.err.Out), Tracer: tracer,
+		Config: c, Version: buildVersion(), PlanOnly: f.planOnly, Replay: f.replay, Progress: p, SinkFailed: warnOfSink(c, log), Log: a.logger(a.err.Out), Tracer: tracer,
 		Told: func(_ context.Context, e *workflow.Event) {
 			if e.Name == workflow.Collected {
 				finish()

@@ -56,7 +56,7 @@ func advise(g *Group, lookup Lookup) []string {
 	case strings.Contains(g.Error, "has no answer to"):
 		return []string{"The recording was made with other kinds or another version: record anew."}
 	case g.State == schema.Failed || g.Detail:
-		return []string{"Run the sync again. If it recurs, dewpoint sync --record DIR " + onlyFlags(g.Kinds) + " keeps the answers for a bug report."}
+		return []string{again + "If it recurs, dewpoint sync --record DIR " + onlyFlags(g.Kinds) + " keeps the answers for a bug report."}
 	}
 	return nil
 }
@@ -83,3 +83,24 @@ func actions(g *Group, lookup Lookup) string {
 }
 
 func few(list []string, n int) []string { return list[:min(n, len(list))] }
+
+const again = "Run the sync again. "
+
+// Fold says what holds of several groups alike once, after the last of them.
+func Fold(groups []Group) []Group {
+	var failed []int
+	for i, g := range groups {
+		if len(g.Advice) > 0 && strings.HasPrefix(g.Advice[0], again) {
+			failed = append(failed, i)
+		}
+	}
+	if len(failed) < 2 {
+		return groups
+	}
+	groups = slices.Clone(groups)
+	for _, i := range failed {
+		groups[i].Advice = nil
+	}
+	groups[failed[len(failed)-1]].Advice = []string{again + "Of what recurs, dewpoint sync --record DIR --only KIND keeps the answers for a bug report."}
+	return groups
+}

@@ -112,7 +112,8 @@ func (p *printer) sink(k workflow.SinkReport) {
 	}
 	t := term.NewTable("KIND", ">ROWS", ">NEW", ">CHANGED", ">GONE")
 	var sum sinks.KindSummary
-	shown := 0
+	shown, unchanged, same := 0, 0, int64(0)
+	fold := !p.o.Verbose && untouched(k.Summary.Kinds) > most
 	for _, v := range sorted(k.Summary.Kinds) {
 		sum.Rows += v.Rows
 		sum.New += v.New
@@ -124,7 +125,15 @@ func (p *printer) sink(k workflow.SinkReport) {
 		if v.Rows > 0 {
 			shown++
 		}
+		if fold && v.New+v.Changed+v.Gone == 0 {
+			unchanged++
+			same += v.Rows
+			continue
+		}
 		t.Row(v.Kind, term.Count(v.Rows), count(v.New), count(v.Changed), count(v.Gone))
+	}
+	if unchanged > 0 {
+		t.Row(plural(unchanged, "kind", "kinds")+" unchanged", term.Count(same), count(0), count(0), count(0))
 	}
 	if t.Len() > 0 {
 		t.Row("total", term.Count(sum.Rows), count(sum.New), count(sum.Changed), count(sum.Gone))
@@ -144,6 +153,20 @@ func (p *printer) sink(k workflow.SinkReport) {
 }
 
 // count leaves zeros out: what changed stands out.
+// most is how many kinds without a change are shown by their names.
+const most = 5
+
+// untouched is the number of kinds that have rows and no change.
+func untouched(kinds []sinks.KindSummary) int {
+	n := 0
+	for _, v := range kinds {
+		if v.Rows > 0 && v.New+v.Changed+v.Gone == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func count(n int64) string {
 	if n == 0 {
 		return "."
@@ -165,12 +188,18 @@ func (p *printer) groups(title string, groups []Group) {
 	if p.o.Verbose {
 		most = 1 << 20
 	}
-	for i, g := range groups {
-		if i == 20 && !p.o.Verbose {
+	hidden := 0
+	if len(groups) > 20 && !p.o.Verbose {
+		hidden, groups = len(groups)-20, groups[:20]
+	}
+	groups = Fold(groups)
+	defer func() {
+		if hidden > 0 {
 			p.line("")
-			p.line("  and %s more: -v shows all", plural(len(groups)-i, "reason", "reasons"))
-			return
+			p.line("  and %s more: -v shows all", plural(hidden, "reason", "reasons"))
 		}
+	}()
+	for _, g := range groups {
 		p.line("")
 		what := "scope"
 		if g.Detail {

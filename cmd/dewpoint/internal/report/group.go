@@ -62,7 +62,7 @@ func Incomplete(scopes []schema.ScopeResult, lookup Lookup) []Group {
 		e.Count++
 		e.add(r.Scope.Kind, r.Scope.Account, r.Scope.Region)
 		if e.Error == "" {
-			e.Error, e.RequestID = message(r.Error, r.Code), r.RequestID
+			e.Error, e.RequestID = message(r.Error, o.Service+" "+o.Call, r.Code), r.RequestID
 		}
 	}
 	return g.sorted(lookup)
@@ -90,7 +90,7 @@ func Unread(problems []schema.Problem, lookup Lookup) []Group {
 		e.Count += p.Count
 		e.add(p.Kind, p.Account, p.Region)
 		if e.Error == "" {
-			e.Error = message(p.Sample, p.Code)
+			e.Error = message(p.Sample, cmp.Or(o.Services[p.Call], o.Service)+" "+p.Call, p.Code)
 		}
 	}
 	return g.sorted(lookup)
@@ -134,11 +134,17 @@ func (g grouping) sorted(lookup Lookup) []Group {
 	return out
 }
 
-// message is an error without what the group says already: where, which call
-// and which code.
-func message(text, code string) string {
+// message is an error without what its group says already: where it was, the
+// call and the code.
+func message(text, call, code string) string {
+	if _, after, ok := strings.Cut(text, ": "+call+": "); ok {
+		text = after
+	}
 	if code == "" {
 		return text
+	}
+	if after, ok := strings.CutPrefix(text, code+": "); ok {
+		return after
 	}
 	if _, after, ok := strings.Cut(text, ": "+code+": "); ok {
 		return after

@@ -107,7 +107,13 @@ func Lines(ctx context.Context, log *slog.Logger, p *workflow.Progress, every ti
 		if i >= 12 && i%3 != 0 {
 			continue
 		}
+		var open []string
+		for _, v := range s.Services {
+			if s.Phase == "reading" && v.Done < v.Tasks {
+				open = append(open, v.Service)
+			}
+		}
 		log.Info(s.Phase, "lists", fmt.Sprintf("%d/%d", s.Done, s.Tasks), "rows", s.Rows,
-			"rows_per_second", int64(total), "incomplete", s.Incomplete, "elapsed", clock(s.Elapsed))
+			"rows_per_second", int64(total), "incomplete", s.Incomplete, "elapsed", clock(s.Elapsed), "open", some(open, 3))
 	}
 }

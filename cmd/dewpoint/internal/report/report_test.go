@@ -313,3 +313,21 @@ func TestSeveralSinks(t *testing.T) {
 	}
 	golden(t, "several", b.Bytes())
 }
+
+// What did not change is a line, and so is what to do about all that failed.
+func TestAlikeIsSaidOnce(t *testing.T) {
+	r := complete()
+	for _, kind := range []string{"a", "b", "c", "d", "e"} {
+		r.Sinks[0].Summary.Kinds = append(r.Sinks[0].Summary.Kinds, sinks.KindSummary{Kind: "aws_x_" + kind, Rows: 10, Unchanged: 10})
+	}
+	page := "in 111122223333/eu-west-1: %s %s: 404 Not Found: \"Not Found\" (request id 1)"
+	r.Incomplete = []schema.ScopeResult{
+		scope("aws_ec2_volume", "111122223333", "eu-west-1", schema.Failed, "404", fmt.Sprintf(page, "ec2", "DescribeVolumes")),
+		scope("aws_sqs_queue", "111122223333", "eu-west-1", schema.Failed, "404", fmt.Sprintf(page, "sqs", "ListQueues")),
+	}
+	var b bytes.Buffer
+	if err := Print(&term.Screen{Out: &b, Width: 80}, r, Options{Lookup: lookup}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "alike", b.Bytes())
+}
