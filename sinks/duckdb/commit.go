@@ -288,7 +288,7 @@ func (m *commit) readings() *stage.Stream {
 
 var declarationSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "kind", Type: arrow.PrimitiveTypes.Int32},
-	{Name: "decl", Type: arrow.PrimitiveTypes.Int32},
+	{Name: "declared", Type: arrow.PrimitiveTypes.Int32},
 	{Name: "from_kind", Type: arrow.BinaryTypes.String},
 	{Name: "to_kind", Type: arrow.BinaryTypes.String},
 	{Name: "relation", Type: arrow.BinaryTypes.String},
@@ -303,7 +303,7 @@ func (m *commit) declarations() *stage.Stream {
 		for i, e := range ks.Edges {
 			e = stage.Declaration(e)
 			b.Field(0).(*array.Int32Builder).Append(ks.Index)
-			b.Field(1).(*array.Int32Builder).Append(int32(i))
+			b.Field(1).(*array.Int32Builder).Append(m.t.file.first[ks.Index] + int32(i))
 			for j, v := range [...]string{ks.Name, e.To, e.Relation, string(e.Match), string(e.OnDelete)} {
 				b.Field(2 + j).(*array.StringBuilder).Append(v)
 			}

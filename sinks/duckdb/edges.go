@@ -8,9 +8,8 @@ import (
 	"github.com/dewpoint-data/dewpoint/sinks/stage"
 )
 
-// applyEdges replaces the edges of changed rows, removes those of rows that
-// are gone and resolves: the new ones, and the old ones that what is new or
-// gone may decide otherwise.
+// applyEdges removes the edges of rows that are gone, resolves those that what
+// is new or gone may decide otherwise, and replaces those of changed rows.
 func (m *commit) applyEdges(ctx context.Context) error {
 	for _, q := range []string{
 		`DELETE FROM edges WHERE from_id IN (SELECT _id FROM gone)`,
@@ -20,92 +19,99 @@ func (m *commit) applyEdges(ctx context.Context) error {
 			return fmt.Errorf("edges: %w", err)
 		}
 	}
-	staged := m.t.file.StagedEdges()
 	replaced, err := m.count(ctx, "SELECT count(*) FROM applied WHERE NOT is_new")
 	if err != nil {
 		return err
 	}
-	if staged+replaced > 0 {
-		err := m.withView(m.t.file.Edges(), "staged", func() error { return m.replaceEdges(ctx, staged, replaced > 0) })
-		if err != nil {
-			return fmt.Errorf("edges: %w", err)
-		}
-	}
+	// Those that are entered afterwards see what is new already.
 	if err := m.resolveOld(ctx); err != nil {
 		return fmt.Errorf("resolve old edges: %w", err)
+	}
+	if m.t.file.edgeCount+replaced > 0 {
+		if err := m.replaceEdges(ctx, replaced > 0); err != nil {
+			return fmt.Errorf("edges: %w", err)
+		}
 	}
 	return nil
 }
 
-// replaceEdges enters the edges of the rows that were entered, all at once: a
-// temporary table keeps its room until the transaction ends, so that parts
-// would take more memory. Edges that stand already are not rewritten. The view
-// staged has the n edges that were staged.
-func (m *commit) replaceEdges(ctx context.Context, n int64, replaced bool) error {
-	fresh := "EXISTS (FROM applied a WHERE a.kind = e.kind AND a.pos = e.pos)"
+// replaceEdges enters the edges of the rows that were entered. Edges that
+// stand already are not rewritten. The table ne has the edges as numbers of
+// what they refer to, the view answers what these are.
+func (m *commit) replaceEdges(ctx context.Context, replaced bool) error {
+	places, refs, edges := m.t.file.edgeViews()
+	err := m.withView(places, "staged", func() error { return m.exec(ctx, "CREATE TEMP TABLE place AS SELECT * FROM staged") })
+	if err != nil {
+		return err
+	}
+	if err := m.withView(refs, "staged", func() error { return m.resolveNew(ctx) }); err != nil {
+		return err
+	}
+	err = m.withView(edges, "staged", func() error {
+		return m.exec(ctx, "CREATE TEMP TABLE ne AS SELECT from_id, ref FROM ("+readEdges+") e WHERE "+m.fresh())
+	})
+	if err != nil {
+		return err
+	}
+	var queries []string
+	if replaced {
+		queries = append(queries,
+			// A row with unread columns keeps its old edges: they may come from those.
+			`DELETE FROM edges e WHERE e.from_id IN (SELECT _id FROM applied WHERE NOT is_new AND NOT unread)
+				AND NOT EXISTS (FROM ne n JOIN answers a ON a.ref = n.ref
+					WHERE n.from_id = e.from_id AND a.relation = e.relation AND a.to_ref = e.to_ref AND a.declared_kind IN (e.to_kind, ''))`,
+			`CREATE TEMP TABLE kept AS SELECT from_id, relation, to_kind, to_ref FROM edges
+				WHERE from_id IN (SELECT _id FROM applied WHERE NOT is_new)`,
+			`DELETE FROM ne n WHERE EXISTS (FROM kept k JOIN answers a ON a.relation = k.relation AND a.to_ref = k.to_ref AND a.declared_kind IN (k.to_kind, '')
+				WHERE k.from_id = n.from_id AND a.ref = n.ref)`)
+	}
+	queries = append(queries, `INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
+		SELECT n.from_id, a.from_kind, a.relation, a.to_kind, a.to_ref, a.to_id, a.resolution, a.on_delete, a._scope FROM ne n JOIN answers a ON a.ref = n.ref`)
+	for _, q := range queries {
+		if err := m.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fresh is the condition that a staged edge e leaves a row that was entered.
+func (m *commit) fresh() string {
 	var whole []string
 	for i, w := range m.whole {
 		if w {
 			whole = append(whole, fmt.Sprint(i))
 		}
 	}
-	if len(whole) == len(m.whole) {
-		fresh = "true"
-	} else if len(whole) > 0 {
-		fresh = "(e.kind IN (" + strings.Join(whole, ", ") + ") OR " + fresh + ")"
+	applied := "EXISTS (FROM applied a WHERE a.kind = e.kind AND a.pos = e.pos)"
+	switch {
+	case len(whole) == len(m.whole):
+		return "true"
+	case len(whole) > 0:
+		return "(e.kind IN (" + strings.Join(whole, ", ") + ") OR " + applied + ")"
 	}
-	distinct := ""
-	if m.t.SharedDeclarations() {
-		distinct = "DISTINCT"
-	}
-	// Where they are staged as they are entered they need no room of their own.
-	what, from := "VIEW", stagedEdges
-	direct := fresh == "true" && distinct == "" && !replaced
-	if !direct {
-		what, from = "TABLE", "FROM se"
-		if err := m.exec(ctx, "CREATE TEMP TABLE se AS "+stagedEdges); err != nil {
-			return err
-		}
-	}
-	// What has a colon, a slash or a UUID's length may be a urn; id is what
-	// cannot, nor names a region and name.
-	queries := []string{fmt.Sprintf(`CREATE OR REPLACE TEMP %s ne AS
-		SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope,
-			CASE WHEN NOT (d.match = 'region_name' OR contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
-		FROM (%s) e JOIN decl d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, what, distinct, from, fresh)}
-	if replaced {
-		queries = append(queries,
-			// A row with unread columns keeps its old edges: they may come from those.
-			`DELETE FROM edges e WHERE e.from_id IN (SELECT _id FROM applied WHERE NOT is_new AND NOT unread)
-				AND NOT EXISTS (FROM ne n WHERE n.from_id = e.from_id AND n.relation = e.relation AND n.to_ref = e.to_ref AND n.to_kind IN (e.to_kind, ''))`,
-			`CREATE TEMP TABLE kept AS SELECT from_id, relation, to_kind, to_ref FROM edges
-				WHERE from_id IN (SELECT _id FROM applied WHERE NOT is_new)`,
-			`DELETE FROM ne n WHERE EXISTS (FROM kept k WHERE k.from_id = n.from_id AND k.relation = n.relation AND k.to_ref = n.to_ref AND n.to_kind IN (k.to_kind, ''))`)
-	}
-	for _, q := range queries {
-		if err := m.exec(ctx, q); err != nil {
-			return err
-		}
-	}
-	if !direct {
-		var err error
-		if n, err = m.count(ctx, "SELECT count(*) FROM ne"); err != nil {
-			return err
-		}
-	}
-	return m.resolveNew(ctx, n)
+	return applied
 }
 
-// stagedEdges reads all columns of the view staged, which can be read once: a
-// query must not leave one out (see stage.File.Positioned).
-const stagedEdges = `SELECT kind, row_pos AS pos, from_id::UUID AS from_id, decl, to_ref, account, region, _scope FROM staged WHERE row_pos IS NOT NULL`
+// readEdges and readRefs read the view staged, which can be read once and of
+// which a query must not leave out a column before others (see
+// stage.File.Positioned).
+const (
+	readEdges = `SELECT from_id::UUID AS from_id, ref, kind, row_pos AS pos FROM staged`
+	readRefs  = `SELECT ref, declared, place, to_ref FROM staged`
+)
 
-// resolveNew resolves the n edges of ne, which is read once, and enters them.
-// Most name an id in their own account and region: one join finds those. The
-// others take the way of resolveQueries.
-func (m *commit) resolveNew(ctx context.Context, n int64) error {
-	err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT n.*, r._id AS to_id
-		FROM ne n LEFT JOIN (SELECT kind, account, region, id, _id FROM resources WHERE kind IN (SELECT to_kind FROM decl)) r
+// resolveNew resolves what was staged of references and makes the view
+// answers. Most name an id in their own account and region: one join finds
+// those. The others take the way of resolveQueries. What has a colon, a slash
+// or a UUID's length may be a urn; id is what cannot, nor names a region and
+// name.
+func (m *commit) resolveNew(ctx context.Context) error {
+	err := m.exec(ctx, `CREATE TEMP TABLE hit AS SELECT n.ref, n.declared, n.place, n.to_ref, r._id AS to_id
+		FROM (SELECT e.*, d.to_kind, p.account, p.region,
+				CASE WHEN NOT (d.match = 'region_name' OR contains(e.to_ref, ':') OR contains(e.to_ref, '/') OR length(e.to_ref) = 36) THEN e.to_ref END AS id
+			FROM (`+readRefs+`) e JOIN decl d ON d.declared = e.declared JOIN place p ON p.place = e.place) n
+		LEFT JOIN (SELECT kind, account, region, id, _id FROM resources WHERE kind IN (SELECT to_kind FROM decl)) r
 		ON r.kind = n.to_kind AND r.account = n.account AND r.region = n.region AND r.id = n.id`)
 	if err != nil {
 		return err
@@ -114,26 +120,24 @@ func (m *commit) resolveNew(ctx context.Context, n int64) error {
 	if err != nil {
 		return err
 	}
-	if hits > n {
-		err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT n.* EXCLUDE (to_id), CASE WHEN min(to_id) = max(to_id) THEN min(to_id) END AS to_id FROM hit n GROUP BY ALL`)
+	if hits > m.t.file.refCount {
+		err := m.exec(ctx, `CREATE OR REPLACE TEMP TABLE hit AS SELECT * EXCLUDE (to_id), CASE WHEN min(to_id) = max(to_id) THEN min(to_id) END AS to_id FROM hit GROUP BY ALL`)
 		if err != nil {
 			return err
 		}
 	}
-	queries := []string{
-		`INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
-			SELECT from_id, from_kind, relation, to_kind, to_ref, to_id, 'id', on_delete, _scope FROM hit WHERE to_id IS NOT NULL`,
+	queries := append([]string{
 		// What refers to a kind that has no rows needs no search.
-		`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT to_kind, match, account, region, to_ref FROM hit
-			WHERE to_id IS NULL AND (to_kind = '' OR to_kind IN (SELECT DISTINCT kind FROM resources))`,
-	}
-	queries = append(append(queries, resolveQueries...),
-		`INSERT INTO edges (from_id, from_kind, relation, to_kind, to_ref, to_id, resolution, on_delete, _scope)
-		SELECT n.from_id, n.from_kind, n.relation, coalesce(x.found_kind, n.to_kind), n.to_ref, x.to_id, coalesce(x.resolution, 'not_collected'), n.on_delete, n._scope
-		FROM hit n LEFT JOIN (FROM resolved WHERE resolution <> 'not_collected') x
-			ON x.to_ref = n.to_ref AND x.to_kind = n.to_kind AND x.match = n.match AND x.account = n.account AND x.region = n.region
-		WHERE n.to_id IS NULL`,
-		`DROP TABLE hit`)
+		`CREATE OR REPLACE TEMP TABLE refs AS SELECT DISTINCT d.to_kind, d.match, p.account, p.region, h.to_ref
+			FROM hit h JOIN decl d ON d.declared = h.declared JOIN place p ON p.place = h.place
+			WHERE h.to_id IS NULL AND (d.to_kind = '' OR d.to_kind IN (SELECT DISTINCT kind FROM resources))`,
+	}, resolveQueries...)
+	queries = append(queries,
+		`CREATE TEMP VIEW answers AS SELECT h.ref, d.from_kind, d.relation, d.to_kind AS declared_kind, coalesce(x.found_kind, d.to_kind) AS to_kind, h.to_ref,
+			coalesce(h.to_id, x.to_id) AS to_id, CASE WHEN h.to_id IS NOT NULL THEN 'id' ELSE coalesce(x.resolution, 'not_collected') END AS resolution, d.on_delete, p._scope
+		FROM hit h JOIN decl d ON d.declared = h.declared JOIN place p ON p.place = h.place
+		LEFT JOIN (FROM resolved WHERE resolution <> 'not_collected') x ON x.to_ref = CASE WHEN h.to_id IS NULL THEN h.to_ref END
+			AND x.to_kind = d.to_kind AND x.match = d.match AND x.account = p.account AND x.region = p.region`)
 	for _, q := range queries {
 		if err := m.exec(ctx, q); err != nil {
 			return err

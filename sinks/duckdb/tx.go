@@ -15,7 +15,7 @@ type tx struct {
 	sink *Sink
 	sync sinks.Sync
 	lock *stagingLock
-	file *stage.File
+	file *staging
 	// base is what the database held when the sync began.
 	base base
 
@@ -28,7 +28,7 @@ var _ sinks.Tx = (*tx)(nil)
 var errDone = errors.New("the sync has ended")
 
 func newTx(s *Sink, sync sinks.Sync, lock *stagingLock) (*tx, error) {
-	file, err := stage.NewFile(s.staging)
+	file, err := newStaging(s.staging, sync.Kinds)
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,10 @@ type Kind struct {
 	// Known names.
 	Foreign int64
 
+	// same are the positions of the first declaration of an edge that is
+	// equal, by that of each; nil where none are.
+	same []int32
+
 	mu      sync.Mutex
 	pend    []arrow.RecordBatch
 	first   int64 // position of the first pending row
@@ -107,7 +111,7 @@ func New(kinds []*schema.Kind, store Store) (*Stage, error) {
 		if s.byName[k.Name] != nil {
 			return nil, fmt.Errorf("kind %s is given twice", k.Name)
 		}
-		sk := &Kind{Kind: k, Index: int32(i)}
+		sk := &Kind{Kind: k, Index: int32(i), same: equalDeclarations(k.Edges)}
 		for j, c := range k.Columns {
 			if c.Volatile {
 				sk.Volatile = append(sk.Volatile, schema.NumBatchUnified+j)
