@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,14 +15,17 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/klauspost/compress/s2"
 )
 
 // File is a Store in one local file: a sequence of segments, each an Arrow IPC
-// stream of one record batch.
+// stream of one record batch, compressed: what is staged is written once and
+// read once, and much of it is the same from row to row.
 type File struct {
 	file *os.File
-	// buffers are those that batches are encoded in.
-	buffers sync.Pool
+	// buffers are those that batches are encoded in, blocks those that they are
+	// compressed in.
+	buffers, blocks sync.Pool
 
 	mu                      sync.Mutex
 	end                     int64
@@ -50,6 +52,7 @@ func NewFile(dir string) (*File, error) {
 	return &File{
 		file: f, rows: map[int32][]Segment{},
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		blocks:  sync.Pool{New: func() any { return new([]byte) }},
 	}, nil
 }
 
@@ -126,11 +129,14 @@ func (f *File) Put(rec arrow.RecordBatch, first int64) (Segment, error) {
 	if err := w.Close(); err != nil {
 		return Segment{}, fmt.Errorf("encode a staged batch: %w", err)
 	}
+	block := f.blocks.Get().(*[]byte)
+	defer f.blocks.Put(block)
+	*block = s2.Encode((*block)[:cap(*block)], buf.Bytes())
 	f.mu.Lock()
-	seg := Segment{offset: f.end, size: int64(buf.Len()), First: first, Rows: rec.NumRows()}
+	seg := Segment{offset: f.end, size: int64(len(*block)), First: first, Rows: rec.NumRows()}
 	f.end += seg.size
 	f.mu.Unlock()
-	if _, err := f.file.WriteAt(buf.Bytes(), seg.offset); err != nil {
+	if _, err := f.file.WriteAt(*block, seg.offset); err != nil {
 		if errors.Is(err, syscall.ENOSPC) {
 			return Segment{}, fmt.Errorf("the disk is full: make room beside %s: %w", filepath.Dir(f.file.Name()), err)
 		}
@@ -141,14 +147,34 @@ func (f *File) Put(rec arrow.RecordBatch, first int64) (Segment, error) {
 
 // Get reads a segment back. The caller releases the batch.
 func (f *File) Get(seg Segment) (arrow.RecordBatch, error) {
-	r, err := ipc.NewReader(io.NewSectionReader(f.file, seg.offset, seg.size))
+	rec, err := f.get(seg)
 	if err != nil {
 		return nil, fmt.Errorf("read a batch from the staging file: %w", err)
+	}
+	return rec, nil
+}
+
+func (f *File) get(seg Segment) (arrow.RecordBatch, error) {
+	block := f.blocks.Get().(*[]byte)
+	defer f.blocks.Put(block)
+	*block = slices.Grow((*block)[:0], int(seg.size))[:seg.size]
+	if _, err := f.file.ReadAt(*block, seg.offset); err != nil {
+		return nil, err
+	}
+	stream := f.blocks.Get().(*[]byte)
+	defer f.blocks.Put(stream)
+	var err error
+	if *stream, err = s2.Decode((*stream)[:cap(*stream)], *block); err != nil {
+		return nil, err
+	}
+	r, err := ipc.NewReader(bytes.NewReader(*stream))
+	if err != nil {
+		return nil, err
 	}
 	defer r.Release()
 	rec, err := r.Read()
 	if err != nil {
-		return nil, fmt.Errorf("read a batch from the staging file: %w", err)
+		return nil, err
 	}
 	rec.Retain()
 	return rec, nil
