@@ -74,7 +74,7 @@ func (s *Sink) tryConnect(ctx context.Context, readOnly bool) (*conn, error) {
 		return n, nil
 	}
 	for _, q := range []string{
-		fmt.Sprintf("ATTACH %s AS estate (ROW_GROUP_SIZE %d)", literal(s.path), rowGroupRows),
+		fmt.Sprintf("ATTACH %s AS estate (ROW_GROUP_SIZE %d, STORAGE_VERSION '%s')", literal(s.path), rowGroupRows, storageVersion),
 		"USE estate",
 	} {
 		if _, err := n.c.ExecContext(ctx, q); err != nil {
@@ -97,6 +97,11 @@ func findModels(c driver.ExecerContext) error {
 // them. A thread holds that many in memory, which for wide rows is most of
 // what a commit takes.
 const rowGroupRows = 15 * 2048
+
+// storageVersion is the oldest DuckDB that can open the file. Its texts are
+// compressed by one method that takes the place of several which the older
+// formats try one after the other.
+const storageVersion = "v1.5.0"
 
 var lockHolder = regexp.MustCompile(`(?:held in (\S+) )?\(PID (\d+)\)`)
 
