@@ -58,7 +58,7 @@ func (c *column) putText(b []byte) {
 	if c.put {
 		c.text = c.text[:c.ends[len(c.ends)-1]]
 	}
-	c.text = append(c.text, b...)
+	c.text = append(roomFor(c.text, len(b)), b...)
 	c.mark()
 }
 
@@ -78,7 +78,16 @@ func (c *column) putJSON(b []byte) {
 	}
 	c.touch()
 	c.elems = append(c.elems, int32(len(c.text)))
-	c.text = append(append(c.text, b...), ',')
+	c.text = append(append(roomFor(c.text, len(b)+1), b...), ',')
+}
+
+// roomFor doubles what is full: append grows large slices by a quarter, and
+// would copy a column five times on its way to a batch.
+func roomFor(b []byte, n int) []byte {
+	if cap(b)-len(b) < n {
+		return slices.Grow(b, max(n, cap(b)))
+	}
+	return b
 }
 
 func (c *column) addNum(v int64) {

@@ -288,7 +288,7 @@ func (b *Builder) appendEdges(sum xxh3.Uint128) xxh3.Uint128 {
 			}
 			b.edgeFrom = append(b.edgeFrom, int32(b.rows))
 			b.edgeDecl = append(b.edgeDecl, e.edge)
-			b.edgeText = append(b.edgeText, v.b...)
+			b.edgeText = append(roomFor(b.edgeText, len(v.b)), v.b...)
 			b.edgeEnds = append(b.edgeEnds, int32(len(b.edgeText)))
 			sum = add128(sum, xxh3.Hash128Seed(v.b, b.plan.edgeSeeds[e.edge]))
 		}

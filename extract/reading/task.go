@@ -23,7 +23,7 @@ const (
 	detailsAtOnce  = 32      // detail calls of one page
 	childrenAtOnce = 8       // parents whose children are listed
 	batchRows      = 4096    // rows after which a batch goes on
-	batchBytes     = 8 << 20 // bytes after which a batch goes on
+	batchBytes     = 4 << 20 // bytes after which a batch goes on
 	heldResults    = 1024    // outcomes held back for rows not yet written
 )
 
