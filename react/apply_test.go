@@ -27,6 +27,7 @@ type sky struct {
 	mu     sync.Mutex
 	things map[string]*action.Current // by id
 	inside map[string]int             // how much is in them, by id
+	kept   map[string]bool            // snapshots, by what they bear
 	calls  []string
 	// fault, if any, decides about a call before it is carried out.
 	fault func(op, id string) error
@@ -36,7 +37,7 @@ type sky struct {
 }
 
 func newSky(w *world, p *react.Planner) *sky {
-	s := &sky{Declared: p.Calls.(acting.Declared), w: w, things: map[string]*action.Current{}, inside: map[string]int{}, tick: func() error { return nil }}
+	s := &sky{Declared: p.Calls.(acting.Declared), w: w, things: map[string]*action.Current{}, inside: map[string]int{}, kept: map[string]bool{}, tick: func() error { return nil }}
 	rows, err := w.db.Query("SELECT id, created_at FROM resources")
 	if err != nil {
 		w.t.Fatal(err)
@@ -79,6 +80,13 @@ func (s *sky) Do(_ context.Context, r action.Resource, c action.Call) (string, e
 		if err := s.fault(c.Op, r.ID); err != nil {
 			return "", err
 		}
+	}
+	if c.Find != nil {
+		by := fmt.Sprint(c.Find.Input)
+		if s.kept[by] {
+			return "found", s.tick()
+		}
+		s.kept[by] = true
 	}
 	s.calls = append(s.calls, c.Op+" "+r.ID)
 	if s.things[r.ID] == nil {
@@ -478,6 +486,47 @@ func TestBucketsAreEmptiedIfTheRuleSaysSo(t *testing.T) {
 		}
 		if t.Failed() {
 			return
+		}
+	}
+}
+
+// TestSnapshotsAreMadeOnce ends the process at every operation of a deletion
+// with a snapshot before, also between the snapshot and the ledger.
+func TestSnapshotsAreMadeOnce(t *testing.T) {
+	killed, yes := errors.New("killed"), true
+	for at := 1; ; at++ {
+		w := newWorld(t, react.DuckDB)
+		w.put("aws_rds_db_instance", "db", row{"tags": tagged("expires", "2026-06-01")})
+		p, r := w.planner(), rule(t, "expired", func(c *react.Change) { c.Snapshot = &yes })
+		plan := w.plan(p, r)
+		s := newSky(w, p)
+		ctx, kill := context.WithCancelCause(context.Background())
+		n := 0
+		s.tick = func() error {
+			if n++; n >= at {
+				kill(killed)
+				return killed
+			}
+			return nil
+		}
+		a := s.applier(p, r)
+		a.Store = mortal{p.Store, s.tick}
+		_, err := a.Apply(ctx, plan)
+		kill(nil)
+		if n < at {
+			if err != nil || at < 8 {
+				t.Fatalf("it takes %d operations: %v", n, err)
+			}
+			return
+		}
+		s.tick = func() error { return nil }
+		results, err := s.applier(p, r).Apply(context.Background(), plan)
+		if err != nil {
+			t.Fatalf("killed at %d: %v", at, err)
+		}
+		w.want(results, map[string]string{"db": "done"})
+		if !slices.Equal(s.calls, []string{"CreateDBSnapshot db", "DeleteDBInstance db"}) {
+			t.Fatalf("killed at %d the calls are %s", at, s.calls)
 		}
 	}
 }
