@@ -175,6 +175,7 @@ func (r *run) sameTags(s Step, now map[string]string) bool {
 	}
 	want, have := maps.Clone(s.Resource.Tags), maps.Clone(now)
 	for _, m := range []map[string]string{want, have} {
+		maps.DeleteFunc(m, func(k, _ string) bool { return strings.HasPrefix(k, action.Former) })
 		for _, x := range steps {
 			for k := range x.Set {
 				delete(m, k)

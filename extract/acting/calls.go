@@ -45,7 +45,7 @@ func of(e *catalog.Entry, v action.Verb) []*catalog.Action {
 		}
 	case action.Stop:
 		if e.Stop != nil {
-			return []*catalog.Action{e.Stop}
+			return append(e.StopBefore[:len(e.StopBefore):len(e.StopBefore)], e.Stop)
 		}
 	case action.Start:
 		if e.Start != nil {
@@ -81,12 +81,15 @@ func (c Declared) Dated(kind string) bool {
 
 // Columns implements action.Calls.
 func (c Declared) Columns(kind string) []string {
+	if c.Clusters.can(action.Stop, kind) {
+		return []string{"annotations", replicas}
+	}
 	e, ok := c.Catalogue.Entry(kind)
 	if !ok {
 		return nil
 	}
 	var out []string
-	for _, a := range slices.Concat(of(e, action.Delete), snapshots(e), contents(e)) {
+	for _, a := range slices.Concat(of(e, action.Delete), of(e, action.Stop), snapshots(e), contents(e)) {
 		for ; a != nil; a = a.Else {
 			out = append(out, a.Input.Columns()...)
 		}
@@ -98,6 +101,7 @@ func (c Declared) Columns(kind string) []string {
 			}
 		}
 	}
+	out = slices.AppendSeq(out, maps.Keys(e.Stopped))
 	if e.Empty != nil {
 		out = slices.AppendSeq(out, maps.Keys(e.Empty.Unless))
 	}
@@ -141,7 +145,7 @@ func (c Declared) Calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 		}
 	}
 	for i, x := range all {
-		if i < len(all)-1 && slices.ContainsFunc(x.Input.Columns(), func(name string) bool { return empty(r.Columns[name]) }) {
+		if v == action.Delete && i < len(all)-1 && slices.ContainsFunc(x.Input.Columns(), func(name string) bool { return empty(r.Columns[name]) }) {
 			continue
 		}
 		for _, columns := range each(x, r.Columns) {
@@ -224,7 +228,7 @@ func to(r *action.Resource) string {
 // vars are the values of templates.
 func vars(r action.Resource, a action.Args) catalog.Vars {
 	v := catalog.Vars{
-		Account: r.Account, Region: r.Region, Partition: "aws", ID: r.ID, Name: r.Name, URN: r.URN, ActionID: a.ActionID, To: to(a.To), Columns: r.Columns, Tags: a.Tags, Keys: a.Keys,
+		Account: r.Account, Region: r.Region, Partition: "aws", ID: r.ID, Name: r.Name, URN: r.URN, ActionID: a.ActionID, To: to(a.To), Columns: r.Columns, RowTags: r.Tags, Tags: a.Tags, Keys: a.Keys,
 	}
 	if r.Tags != nil {
 		v.AllTags = maps.Clone(r.Tags)

@@ -75,6 +75,9 @@ func (c *Cloud) Do(ctx context.Context, r action.Resource, call action.Call) (st
 		return "", err
 	}
 	defer a.Release()
+	if err := c.judge(r, call, a); err != nil {
+		return "", err
+	}
 	if call.Find != nil {
 		return "made", nil
 	}
@@ -208,6 +211,9 @@ type get struct {
 	plan *normalize.Plan
 	tags bool // the answer holds them
 	etag bool // and an etag
+	// stopped are values of columns by which one is stopped, none where its
+	// status says it.
+	stopped map[string][]string
 }
 
 // compile makes of a kind's specification that of the answer to a get. What
@@ -249,7 +255,7 @@ func (c *Cloud) compile(e *catalog.Entry, call *catalog.Action) (*get, error) {
 	needed := c.Columns(e.Kind.Name)
 	for _, f := range e.Spec.Fields {
 		col := e.Kind.Columns[f.Column]
-		if from(f.Source) && col.Type == schema.Text && (statusColumn(col.Name) || slices.Contains(needed, col.Name)) {
+		if from(f.Source) && (col.Type == schema.Text && statusColumn(col.Name) || plain(col.Type) && slices.Contains(needed, col.Name)) {
 			bare.Columns = append(bare.Columns, col)
 			f.Column, f.Source = len(bare.Columns)-1, 0
 			spec.Fields = append(spec.Fields, f)
@@ -261,7 +267,7 @@ func (c *Cloud) compile(e *catalog.Entry, call *catalog.Action) (*get, error) {
 		func() { spec.Tags = nil },
 		func() { spec.CreatedAt = nil },
 	}
-	g := &get{etag: src.Format == normalize.JSON && len(call.Items) == 0 && op.Output.Member("etag") != nil}
+	g := &get{stopped: e.Stopped, etag: src.Format == normalize.JSON && len(call.Items) == 0 && op.Output.Member("etag") != nil}
 	for _, without := range attempts {
 		without()
 		if g.plan, err = normalize.Compile(spec); err == nil {
@@ -270,6 +276,11 @@ func (c *Cloud) compile(e *catalog.Entry, call *catalog.Action) (*get, error) {
 		}
 	}
 	return nil, fmt.Errorf("read %s: %w", e.Kind.Name, err)
+}
+
+// plain says whether a value of a type is a text, a number or a boolean.
+func plain(t schema.Type) bool {
+	return t == schema.Text || t == schema.Int64 || t == schema.Float64 || t == schema.Bool
 }
 
 // statusColumn says whether a column is named as those are that hold a status.
@@ -321,14 +332,22 @@ func (g *get) row(r action.Resource, a *reading.Answer, batch *schema.Batch, i i
 		}
 	}
 	for j := schema.NumBatchUnified; j < int(batch.Rows.NumCols()); j++ {
-		text, ok := batch.Rows.Column(j).(*array.String)
-		if !ok || !text.IsValid(i) {
+		value := batch.Rows.Column(j)
+		if !value.IsValid(i) {
 			continue
 		}
 		name := batch.Kind.Columns[j-schema.NumBatchUnified].Name
-		cur.Columns[name] = text.Value(i)
+		cur.Columns[name] = value.ValueStr(i)
 		if statusColumn(name) && cur.Status == "" {
-			cur.Status = status(r, text.Value(i))
+			cur.Status = status(r, value.ValueStr(i))
+		}
+	}
+	if len(g.stopped) > 0 && !ending(cur.Status) {
+		cur.Status = "stopped"
+		for name, values := range g.stopped {
+			if !slices.Contains(values, cur.Columns[name]) {
+				cur.Status = "running"
+			}
 		}
 	}
 	if g.etag {
@@ -339,6 +358,9 @@ func (g *get) row(r action.Resource, a *reading.Answer, batch *schema.Batch, i i
 	}
 	return cur
 }
+
+// ending says that a status is not one that may be stopped.
+func ending(status string) bool { return strings.HasPrefix(status, "delet") }
 
 // status is a vendor's in lower case, by the names of AWS where others say the
 // same otherwise: TERMINATED is a machine of Google that is stopped.

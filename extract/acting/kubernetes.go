@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func objectVerb(v action.Verb, s k8s.Served) string {
 	switch {
 	case v == action.Delete:
 		return "delete"
-	case v == action.Tag, v == action.Untag:
+	case v == action.Tag, v == action.Untag, (v == action.Stop || v == action.Start) && s.Scales:
 		return "patch"
 	}
 	return ""
@@ -88,6 +89,12 @@ func (c Clusters) calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 			pre["resourceVersion"] = r.Version
 		}
 		in["options"] = map[string]any{"preconditions": pre, "propagationPolicy": policy}
+	case action.Stop, action.Start:
+		patch, err := scale(v, r)
+		if err != nil {
+			return nil, err
+		}
+		in["patch"] = patch
 	default:
 		labels := map[string]any{}
 		for k, v := range a.Tags {
@@ -96,13 +103,52 @@ func (c Clusters) calls(v action.Verb, r action.Resource, a action.Args) ([]acti
 		for _, k := range a.Keys {
 			labels[k] = nil
 		}
-		meta := map[string]any{"uid": r.ID, "labels": labels}
-		if r.Version != "" {
-			meta["resourceVersion"] = r.Version
-		}
-		in["patch"] = map[string]any{"metadata": meta}
+		in["patch"] = map[string]any{"metadata": identified(r, "labels", labels)}
 	}
 	return []action.Call{{Service: cmp.Or(s.Group, k8sapi.Core), Op: objectVerb(v, s) + " " + s.Resource, Input: in}}, nil
+}
+
+// replicas is the column of how many there are to be, and former the annotation
+// of how many there were before none were.
+const (
+	replicas = "spec_replicas"
+	former   = "dewpoint/former-replicas"
+)
+
+// scale is the patch that stops or starts what has replicas: how many there
+// are is kept with it, by the same call.
+func scale(v action.Verb, r action.Resource) (map[string]any, error) {
+	var notes map[string]string
+	if text := r.Columns["annotations"]; text != "" {
+		if err := json.Unmarshal([]byte(text), &notes); err != nil {
+			return nil, fmt.Errorf("the annotations of %s: %w", r.Shown(), err)
+		}
+	}
+	count, kept, was := r.Columns[replicas], any(r.Columns[replicas]), "the number of its replicas"
+	if v == action.Start {
+		count, kept, was = notes[former], nil, "its annotation "+former
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %s is not known: %w", v, r.Shown(), was, action.ErrCannot)
+	}
+	if v == action.Stop {
+		n = 0
+	}
+	return map[string]any{
+		"metadata": identified(r, "annotations", map[string]any{former: kept}),
+		"spec":     map[string]any{"replicas": n},
+	}, nil
+}
+
+// identified are the metadata of a patch for an object, and for the state of
+// it that was read.
+func identified(r action.Resource, member string, values map[string]any) map[string]any {
+	meta := map[string]any{"uid": r.ID, member: values}
+	if r.Version != "" {
+		meta["resourceVersion"] = r.Version
+	}
+	return meta
 }
 
 // object is the object that the input of a call names.
@@ -165,7 +211,11 @@ func (c *Cloud) readObject(ctx context.Context, r action.Resource) (*action.Curr
 	if s.Namespaced {
 		namespace = r.Region
 	}
-	b, err := cluster.Metadata(ctx, k8sapi.Resource{Group: s.Group, Version: s.Version, Name: s.Resource}, namespace, r.Name)
+	read := cluster.Metadata
+	if s.Scales {
+		read = cluster.Object
+	}
+	b, err := read(ctx, k8sapi.Resource{Group: s.Group, Version: s.Version, Name: s.Resource}, namespace, r.Name)
 	if err = objectError(ctx, err); err != nil {
 		var e *action.Error
 		if errors.As(err, &e) && e.Gone {
@@ -184,7 +234,9 @@ func (c *Cloud) readObject(ctx context.Context, r action.Resource) (*action.Curr
 			DeletionTimestamp *time.Time
 			Finalizers        []string
 			Labels            map[string]string
+			Annotations       map[string]string
 		}
+		Spec struct{ Replicas *int }
 	}
 	if err := json.Unmarshal(b, &o); err != nil || o.Metadata.UID == "" {
 		return nil, fmt.Errorf("read %s %s: the answer has no uid", r.Kind, r.ID)
@@ -196,6 +248,20 @@ func (c *Cloud) readObject(ctx context.Context, r action.Resource) (*action.Curr
 	cur := &action.Current{CreatedAt: m.CreationTimestamp.UTC(), Tags: m.Labels, Version: m.ResourceVersion}
 	if cur.Tags == nil {
 		cur.Tags = map[string]string{}
+	}
+	if s.Scales {
+		notes, err := json.Marshal(m.Annotations)
+		if err != nil {
+			return nil, err
+		}
+		n := 1 // so the server takes it
+		if o.Spec.Replicas != nil {
+			n = *o.Spec.Replicas
+		}
+		cur.Columns = map[string]string{"annotations": string(notes), replicas: strconv.Itoa(n)}
+		if cur.Status = "running"; n == 0 {
+			cur.Status = "stopped"
+		}
 	}
 	if m.DeletionTimestamp != nil {
 		cur.Status, cur.Held = "deleting", m.Finalizers

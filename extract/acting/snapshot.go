@@ -17,7 +17,7 @@ import (
 
 // snapshots are the calls of an entry besides its deletion.
 func snapshots(e *catalog.Entry) []*catalog.Action {
-	out := []*catalog.Action{e.Get, e.Tag, e.Untag, e.Stop, e.Start}
+	out := []*catalog.Action{e.Get, e.Tag, e.Untag, e.Start}
 	for s := e.Snapshot; s != nil; s = s.Else {
 		out = append(out, &s.Action, s.Find)
 	}

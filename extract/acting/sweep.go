@@ -14,6 +14,7 @@ import (
 
 	"github.com/dewpoint-data/dewpoint/extract/action"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
+	"github.com/dewpoint-data/dewpoint/extract/reading"
 	"github.com/dewpoint-data/dewpoint/normalize"
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -219,7 +220,7 @@ func (c *Cloud) each(ctx context.Context, r action.Resource, s *sweep, to string
 				return fmt.Errorf("%s of %s: %w", s.Op, strings.Join(batch[0], " "), err)
 			}
 			defer a.Release()
-			failed, err := s.refused(a.Body, a.Header, len(batch))
+			failed, err := refused(s.failures, s.Op, strings.Join(batch[0], " "), a, len(batch))
 			mu.Lock()
 			done += len(batch) - failed
 			requestID = a.Header.Get("X-Amz-Request-Id")
@@ -236,27 +237,34 @@ func (c *Cloud) each(ctx context.Context, r action.Resource, s *sweep, to string
 
 // refused counts what an answer says was not done of a batch. What is gone
 // already is.
-func (s *sweep) refused(body []byte, header http.Header, of int) (int, error) {
-	if s.failures == nil {
+func refused(failures *normalize.Plan, op, one string, a *reading.Answer, of int) (int, error) {
+	if failures == nil {
 		return 0, nil
 	}
-	all, _, err := texts(s.failures, body, header, 3)
+	all, _, err := texts(failures, a.Body, a.Header, 3)
 	if err != nil {
 		return of, err
 	}
 	failed, busy := 0, true
 	e := &action.Error{}
 	for _, f := range all {
-		switch f[1] {
+		code, what, why := f[0], f[1], f[2]
+		if what == code || what == "" {
+			what = one
+		}
+		if why == code {
+			why = ""
+		}
+		switch code {
 		case "NoSuchKey", "NoSuchVersion":
 			continue
-		case "InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted":
+		case "InternalError", "InternalServiceException", "SlowDown", "ServiceUnavailable", "OperationAborted":
 		default:
 			busy = false
 		}
 		if failed++; e.Err == nil || !busy && e.Busy {
-			e.Code, e.Busy = f[1], busy
-			e.Err = fmt.Errorf("%s of %s: %s", s.Op, f[0], strings.TrimSuffix(f[1]+": "+f[2], ": "))
+			e.Code, e.Busy = code, busy
+			e.Err = fmt.Errorf("%s of %s: %s", op, what, strings.TrimSuffix(code+": "+why, ": "))
 		}
 	}
 	if failed == 0 {
@@ -318,16 +326,47 @@ func (c *Cloud) compileSweep(r action.Resource, declared *catalog.Sweep) (*sweep
 		}
 		s.items = append(s.items, plan)
 	}
-	if declared.Failures == nil {
-		return s, nil
-	}
-	paths := []normalize.Expr{{Path: declared.FailureKey}, {Path: declared.FailureCode}}
-	if declared.FailureReason != nil {
-		paths = append(paths, normalize.Expr{Path: declared.FailureReason})
-	}
 	var err error
-	s.failures, err = c.captures(r, declared.Service, declared.Op, declared.Failures, nil, paths)
+	s.failures, err = c.failures(r, &declared.Action)
 	return s, err
+}
+
+// failures makes the plan by which it is read what an answer says was not done:
+// its code, what and why. It is nil where the answer does not say that.
+func (c *Cloud) failures(r action.Resource, a *catalog.Action) (*normalize.Plan, error) {
+	if a.Failures == nil {
+		return nil, nil
+	}
+	paths := []normalize.Expr{{Path: a.FailureCode}, {Path: a.FailureKey}, {Path: a.FailureReason}}
+	for i := range paths {
+		if paths[i].Path == nil {
+			paths[i].Path = a.FailureCode // refused knows it
+		}
+	}
+	return c.captures(r, a.Service, a.Op, a.Failures, nil, paths)
+}
+
+// judge is what an answer to a call for one resource says was not done of it.
+func (c *Cloud) judge(r action.Resource, call action.Call, answer *reading.Answer) error {
+	e, ok := c.Catalogue.Entry(r.Kind)
+	if !ok {
+		return nil
+	}
+	for _, v := range []action.Verb{action.Delete, action.Tag, action.Untag, action.Stop, action.Start} {
+		for _, a := range of(e, v) {
+			for ; a != nil; a = a.Else {
+				if a.Failures == nil || a.Op != call.Op || a.Service != call.Service {
+					continue
+				}
+				plan, err := c.failures(r, a)
+				if err == nil {
+					_, err = refused(plan, a.Op, r.ID, answer, 1)
+				}
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // captures makes a plan that reads values of the items of an answer.

@@ -27,6 +27,10 @@ const (
 	Detach Verb = "detach"
 )
 
+// Former begins the names of tags in which it is kept what a resource was like
+// before it was stopped.
+const Former = "dewpoint-former-"
+
 // Resource names a resource and holds what calls on it are made of.
 type Resource struct {
 	UID     string `json:"_id"` // the row's _id

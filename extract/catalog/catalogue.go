@@ -48,8 +48,12 @@ type Entry struct {
 	Empty *Emptying
 	// Detaches take references away before a deletion.
 	Detaches []*Detachment
-	// Stop and Start, and Snapshot before a deletion, nil where there are none.
+	// Stop, after the calls in StopBefore, Start, and Snapshot before a deletion,
+	// nil where there are none. Stopped are values of columns by which one is
+	// stopped, where no status says it.
 	Stop, Start *Action
+	StopBefore  []*Action
+	Stopped     map[string][]string
 	Snapshot    *SnapshotAction
 	// Undeletable says why Delete is nil.
 	Undeletable string
@@ -172,6 +176,10 @@ type Action struct {
 	// Else is the call for a resource that lacks a value which the input asks
 	// for, nil for none.
 	Else *Action
+	// Failures leads to what the answer says was not done, nil for nowhere; the
+	// others from there to what, to the code and to the message.
+	Failures                               normalize.Path
+	FailureKey, FailureCode, FailureReason normalize.Path
 }
 
 // SnapshotAction is a call that makes a snapshot.
@@ -223,7 +231,7 @@ func (e *Entry) Reads() []string {
 // takes, with those of reading one again before. Sorted.
 func (e *Entry) Writes() []string {
 	seen := map[string]bool{}
-	all := append([]*Action{e.Get, e.Delete, e.Tag, e.Untag, e.Stop, e.Start}, e.Before...)
+	all := append([]*Action{e.Get, e.Delete, e.Tag, e.Untag, e.Stop, e.Start}, slices.Concat(e.Before, e.StopBefore)...)
 	if e.Empty != nil {
 		all = append(all, e.Empty.Instead)
 		for _, s := range e.Empty.Sweeps {

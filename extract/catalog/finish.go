@@ -112,8 +112,12 @@ func (k *kindCompiler) actions() {
 	if r.Untag != nil {
 		e.Untag = k.action(*r.Untag, "untag")
 	}
-	if r.Stop != nil {
-		e.Stop = k.action(*r.Stop, "stop")
+	if s := r.Stop; s != nil {
+		e.Stop, e.Stopped = k.action(Call{Call: s.Call, Service: s.Service, Input: s.Input}, "stop"), s.Done
+		for i, b := range s.Before {
+			e.StopBefore = append(e.StopBefore, k.action(b, "stop", "before", i))
+		}
+		k.haveColumns(s.Done, "stop", "done")
 	}
 	if r.Start != nil {
 		e.Start = k.action(*r.Start, "start")
@@ -130,6 +134,15 @@ func (k *kindCompiler) actions() {
 		}
 		if d.Empty != nil {
 			e.Empty = k.emptying(d.Empty, "delete", "empty")
+		}
+	}
+}
+
+// haveColumns checks that the keys are columns.
+func (k *kindCompiler) haveColumns(values map[string][]string, at ...any) {
+	for _, name := range sortedKeys(values) {
+		if _, ok := k.entry.Kind.Column(name); !ok {
+			k.failf(append(slices.Clone(at), name), "no column %q%s", name, didYouMean(name, k.columnNames()))
 		}
 	}
 }
@@ -206,6 +219,10 @@ func (k *kindCompiler) actionIn(s *sweepCompiler, c Call, at ...any) *Action {
 			a.Actions = append(slices.Clone(a.Actions), k.permissions(f, svc, asks, path("call")...)...)
 		}
 	}
+	a.Actions = append(slices.Clone(a.Actions), c.Needs...)
+	if c.Failures != nil {
+		k.refusals(a, op, c.Failures, path("failures")...)
+	}
 	if c.Else != nil {
 		a.Else = k.actionIn(s, *c.Else, path("else")...)
 	}
@@ -215,7 +232,7 @@ func (k *kindCompiler) actionIn(s *sweepCompiler, c Call, at ...any) *Action {
 // actionVars resolves the templates of calls on one resource, by where they
 // stand.
 func (k *kindCompiler) actionVars(at ...any) resolver {
-	tag, untag, snapshot, detach := at[0] == "tag", at[0] == "untag", at[0] == "snapshot", at[0] == "edges"
+	tag, untag, snapshot, detach, started := at[0] == "tag", at[0] == "untag", at[0] == "snapshot", at[0] == "edges", at[0] == "start"
 	vars := map[string]varKind{"id": varID, "name": varName, "urn": varURN, "account": varAccount, "region": varRegion, "partition": varPartition}
 	return func(text string) (inputPart, error) {
 		if v, ok := vars[text]; ok {
@@ -236,6 +253,9 @@ func (k *kindCompiler) actionVars(at ...any) resolver {
 		if text == "keys" && untag {
 			return inputPart{kind: varKeys}, nil
 		}
+		if key, ok := strings.CutPrefix(text, "tag."); ok && started {
+			return inputPart{kind: varTag, arg: key}, nil
+		}
 		if col, ok := strings.CutPrefix(text, "column."); ok {
 			if _, ok := k.entry.Kind.Column(col); !ok {
 				return inputPart{}, fmt.Errorf("{%s}: no column %q%s", text, col, didYouMean(col, k.columnNames()))
@@ -254,6 +274,9 @@ func (k *kindCompiler) actionVars(at ...any) resolver {
 		}
 		if detach {
 			known += ", to.id"
+		}
+		if started {
+			known += ", tag.KEY"
 		}
 		return inputPart{}, fmt.Errorf("unknown variable {%s}: a call on one resource knows %s", text, known)
 	}

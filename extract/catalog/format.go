@@ -183,8 +183,9 @@ type Kind struct {
 	Delete *Delete `yaml:"delete,omitempty"`
 	Tag    *Call   `yaml:"tag,omitempty"`
 	Untag  *Call   `yaml:"untag,omitempty"`
-	// Stop and Start stop what runs and start it again.
-	Stop  *Call `yaml:"stop,omitempty"`
+	// Stop and Start stop what runs and start it again. Their templates know
+	// {tag.KEY}, the value of a tag.
+	Stop  *Stop `yaml:"stop,omitempty"`
 	Start *Call `yaml:"start,omitempty"`
 	// Snapshot keeps what is in one before it is deleted, where a rule wants
 	// that. Its templates know {action_id} as well, by which Find finds it.
@@ -295,6 +296,25 @@ type Call struct {
 	// Else is the call for a resource that lacks a value which this one's
 	// input asks for: a regional disk has no zone.
 	Else *Call `yaml:"else,omitempty"`
+	// Failures leads to what failed inside a 2xx answer.
+	Failures *Refusals `yaml:"failures,omitempty"`
+	// Needs are permissions that the call takes besides its own.
+	Needs []string `yaml:"needs,omitempty"`
+}
+
+// Stop stops a resource, after the calls in Before.
+type Stop struct {
+	// Call is the operation, of the kind's service or of Service, Input what it
+	// is asked with.
+	Call    string         `yaml:"call"`
+	Service string         `yaml:"service,omitempty"`
+	Input   map[string]any `yaml:"input,omitempty"`
+	// Before are calls that must be made first: those that keep, in tags that
+	// begin with dewpoint-former-, what Start needs.
+	Before []Call `yaml:"before,omitempty"`
+	// Done are the values of columns that a resource has which is stopped, where
+	// no status says so: column -> values.
+	Done map[string][]string `yaml:"done,omitempty"`
 }
 
 // Delete deletes a resource, after the calls in Before.
@@ -352,9 +372,10 @@ type SweepCall struct {
 // Refusals is where an answer says what was not done.
 type Refusals struct {
 	// Items is the path from the output to the entries, Key, Code and Message the
-	// paths in an entry to what failed, to the error code and to the message.
+	// paths in an entry to what failed, to the error code and to the message. A
+	// call for one resource may be without Key.
 	Items   string `yaml:"items"`
-	Key     string `yaml:"key"`
+	Key     string `yaml:"key,omitempty"`
 	Code    string `yaml:"code"`
 	Message string `yaml:"message,omitempty"`
 }

@@ -36,9 +36,9 @@ type Vars struct {
 	// from.
 	ActionID, To string
 	Columns      map[string]string
-	// Tags are to be set; AllTags, not nil where they are known, are those
+	// RowTags are the resource's own. Tags are to be set; AllTags, not nil where they are known, are those
 	// that the resource is to have when tags have been set or removed.
-	Tags, AllTags map[string]string
+	RowTags, Tags, AllTags map[string]string
 }
 
 // Values makes the request: members of the input with string, bool, int64,
@@ -126,6 +126,7 @@ const (
 	varAllTags
 	varActionID
 	varTo
+	varTag
 )
 
 func (t inputText) value(v *Vars) (any, error) {
@@ -190,6 +191,8 @@ func (p inputPart) get(v *Vars) (string, error) {
 		s = v.ActionID
 	case varTo:
 		s = v.To
+	case varTag:
+		s = v.RowTags[p.arg]
 	case varColumn:
 		s = v.Columns[p.arg]
 	}
@@ -204,6 +207,7 @@ func (p inputPart) get(v *Vars) (string, error) {
 type inputKeys struct {
 	member string
 	null   bool
+	with   inputMap // other members of each structure
 }
 
 func (k inputKeys) value(v *Vars) (any, error) {
@@ -220,7 +224,12 @@ func (k inputKeys) value(v *Vars) (any, error) {
 	out := make([]any, len(v.Keys))
 	for i, s := range v.Keys {
 		if k.member != "" {
-			out[i] = map[string]any{k.member: s}
+			one, err := with(k.with, v)
+			if err != nil {
+				return nil, err
+			}
+			one[k.member] = s
+			out[i] = one
 		} else {
 			out[i] = s
 		}
@@ -233,6 +242,16 @@ func (k inputKeys) value(v *Vars) (any, error) {
 type inputTags struct {
 	all      bool
 	key, val string
+	with     inputMap // other members of each structure
+}
+
+// with are the members that each tag has besides.
+func with(m inputMap, v *Vars) (map[string]any, error) {
+	x, err := m.value(v)
+	if err != nil {
+		return nil, err
+	}
+	return x.(map[string]any), nil
 }
 
 func (t inputTags) value(v *Vars) (any, error) {
@@ -251,7 +270,12 @@ func (t inputTags) value(v *Vars) (any, error) {
 	}
 	out := make([]any, 0, len(tags))
 	for _, k := range sortedKeys(tags) {
-		out = append(out, map[string]any{t.key: k, t.val: tags[k]})
+		one, err := with(t.with, v)
+		if err != nil {
+			return nil, err
+		}
+		one[t.key], one[t.val] = k, tags[k]
+		out = append(out, one)
 	}
 	return out, nil
 }

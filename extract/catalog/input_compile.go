@@ -118,6 +118,11 @@ func (c inputCompiler) compile(v any, s *api.Shape, path ...any) inputValue {
 		}
 		return out
 	case "list":
+		if m, ok := v.(map[string]any); ok && len(m) == 1 && s.Elem.Type == "structure" {
+			for name, more := range m {
+				return c.tagsWith(name, more, s, path...)
+			}
+		}
 		l, ok := v.([]any)
 		if !ok {
 			return wants()
@@ -219,6 +224,24 @@ func (c inputCompiler) keys(s *api.Shape, path ...any) inputValue {
 	return nil
 }
 
+// tagsWith compiles {tags} or {keys} as a list of structures that have other
+// members, too.
+func (c inputCompiler) tagsWith(name string, more any, s *api.Shape, path ...any) inputValue {
+	with, ok := c.compile(more, s.Elem, append(slices.Clone(path), name)...).(inputMap)
+	if !ok {
+		return nil
+	}
+	switch x := c.compile(name, s, path...).(type) {
+	case inputTags:
+		x.with = with
+		return x
+	case inputKeys:
+		x.with = with
+		return x
+	}
+	return nil
+}
+
 func (c inputCompiler) tags(name string, s *api.Shape, path ...any) inputValue {
 	part, err := c.resolve(name)
 	if err != nil {
@@ -230,7 +253,7 @@ func (c inputCompiler) tags(name string, s *api.Shape, path ...any) inputValue {
 		return inputTags{all: part.kind == varAllTags}
 	case s.Type == "list" && s.Elem.Type == "structure":
 		if k, v := keyValue(s.Elem); k != "" && v != "" {
-			return inputTags{part.kind == varAllTags, k, v}
+			return inputTags{all: part.kind == varAllTags, key: k, val: v}
 		}
 	}
 	c.fail(fmt.Errorf("{%s} does not fit %v, a %s of %s", name, path[len(path)-1], s.Type, s.Name), path...)

@@ -43,10 +43,6 @@ type Sweep struct {
 	// Only are what items must be like.
 	Only []Only
 	Size int
-	// Failures leads to what the answer says was not done, nil for nowhere; the
-	// others from there to what, to the code and to the message.
-	Failures                               normalize.Path
-	FailureKey, FailureCode, FailureReason normalize.Path
 }
 
 // Only is met by an item whose captured value is a certain one.
@@ -163,11 +159,7 @@ func (k *kindCompiler) emptying(e *Empty, at ...any) *Emptying {
 	if (e.Instead == nil) == (len(e.Sweeps) == 0) {
 		k.failf(path(), "give either sweeps or instead")
 	}
-	for _, name := range sortedKeys(e.Unless) {
-		if _, ok := k.entry.Kind.Column(name); !ok {
-			k.failf(path("unless", name), "no column %q%s", name, didYouMean(name, k.columnNames()))
-		}
-	}
+	k.haveColumns(e.Unless, path("unless")...)
 	if e.Instead != nil {
 		out.Instead = k.action(*e.Instead, path("instead")...)
 	}
@@ -219,15 +211,15 @@ func (k *kindCompiler) sweep(s SweepCall, at ...any) *Sweep {
 	for _, text := range sortedKeys(s.Only) {
 		k.only(c, text, s.Only[text], path("only", text)...)
 	}
-	a := k.actionIn(c, Call{Call: s.Call, Service: s.Service, Input: s.Input}, at...)
+	a := k.actionIn(c, Call{Call: s.Call, Service: s.Service, Input: s.Input, Failures: s.Failures}, at...)
 	if a == nil {
 		return nil
 	}
 	if out.Action = *a; !c.named {
 		k.failf(path("input"), "the input names no {item.X}: the call would be the same for all")
 	}
-	if f := s.Failures; f != nil {
-		k.refusals(out, f, path("failures")...)
+	if s.Failures != nil && s.Failures.Key == "" {
+		k.failf(path("failures"), "failures lacks key: the path to what failed")
 	}
 	return out
 }
@@ -275,12 +267,8 @@ func (k *kindCompiler) detachments() {
 }
 
 // refusals compiles where an answer says what was not done.
-func (k *kindCompiler) refusals(s *Sweep, f *Refusals, at ...any) {
+func (k *kindCompiler) refusals(s *Action, op *api.Operation, f *Refusals, at ...any) {
 	path := func(p ...any) []any { return append(slices.Clone(at), p...) }
-	_, op := k.operation(s.Service, s.Op, path()...)
-	if op == nil {
-		return
-	}
 	items, err := parsePath(f.Items)
 	var t target
 	if err == nil {
@@ -295,7 +283,7 @@ func (k *kindCompiler) refusals(s *Sweep, f *Refusals, at ...any) {
 		name, text string
 		to         *normalize.Path
 	}{{"key", f.Key, &s.FailureKey}, {"code", f.Code, &s.FailureCode}, {"message", f.Message, &s.FailureReason}} {
-		if x.text == "" && x.name == "message" {
+		if x.text == "" && x.name != "code" {
 			continue
 		}
 		if *x.to, err = parsePath(x.text); err == nil {

@@ -38,6 +38,8 @@ type Served struct {
 	Resource   string `json:"resource"` // in paths
 	Namespaced bool   `json:"namespaced"`
 	Verbs      string `json:"verbs"` // by spaces
+	// Scales says that spec.replicas of an object is how many it runs.
+	Scales bool `json:"scales,omitempty"`
 }
 
 // Serving are the resources that the cluster serves, as far as the catalogue,
@@ -52,7 +54,7 @@ func (c *Cluster) Serving(cat *catalog.Catalogue) []Served {
 	var out []Served
 	for _, r := range c.Resources {
 		if table := tables[[2]string{api.ServiceName(r.Group), r.Name}]; table != "" {
-			out = append(out, Served{Table: table, Group: r.Group, Version: r.Version, Resource: r.Name, Namespaced: r.Namespaced, Verbs: r.Verbs})
+			out = append(out, Served{Table: table, Group: r.Group, Version: r.Version, Resource: r.Name, Namespaced: r.Namespaced, Verbs: r.Verbs, Scales: r.Scales})
 		}
 	}
 	return out
@@ -68,6 +70,16 @@ func (c *Cluster) Serves(group, version, resource, verb string) bool {
 // or the context's cause.
 func (c *Cluster) Metadata(ctx context.Context, r api.Resource, namespace, name string) ([]byte, error) {
 	b, _, err := c.client.get(ctx, request{path: r.Path(namespace) + "/" + name, accept: acceptPartial})
+	if err != nil {
+		return nil, err
+	}
+	defer b.release()
+	return slices.Clone(b.Bytes()), nil
+}
+
+// Object reads an object, as JSON, with errors as Metadata has them.
+func (c *Cluster) Object(ctx context.Context, r api.Resource, namespace, name string) ([]byte, error) {
+	b, _, err := c.client.get(ctx, request{path: r.Path(namespace) + "/" + name, accept: "application/json"})
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func (c *Cluster) choose(groups []*metav1.APIGroup, lists []*metav1.APIResourceL
 				if have && v != d.stored {
 					continue
 				}
-				found[r.Name] = api.Resource{Group: g.Name, Version: v, Name: r.Name, Kind: r.Kind, ListKind: d.listKind, Namespaced: r.Namespaced, Verbs: strings.Join(r.Verbs, " ")}
+				found[r.Name] = api.Resource{Group: g.Name, Version: v, Name: r.Name, Kind: r.Kind, ListKind: d.listKind, Namespaced: r.Namespaced, Verbs: strings.Join(r.Verbs, " "), Scales: scales(g.Name, l, r.Name)}
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(found)) {
@@ -136,6 +136,12 @@ func (c *Cluster) choose(groups []*metav1.APIGroup, lists []*metav1.APIResourceL
 		}
 		return slices.ContainsFunc(c.Resources, func(o api.Resource) bool { return o.Group == other.Group && o.Name == other.Resource })
 	})
+}
+
+// scales says whether a list has the subresource scale of one of the groups
+// whose replicas are in spec.replicas; custom resources say elsewhere where.
+func scales(group string, l *metav1.APIResourceList, resource string) bool {
+	return (group == "" || group == "apps") && slices.ContainsFunc(l.APIResources, func(r metav1.APIResource) bool { return r.Name == resource+"/scale" })
 }
 
 // listable says whether a resource is one whose objects exist: what can be

@@ -42,7 +42,7 @@ func title(name string) string {
 	names := map[string]string{
 		"File": "A file", "Kind": "A kind, under `kinds:`", "Limit": "`limit:`", "Page": "`page:`", "Detail": "`details:`",
 		"Failures": "`failures:`", "Edge": "`edges:`", "Call": "`get:`, `tag:`, `untag:`", "Delete": "`delete:`",
-		"Empty": "`empty:`", "SweepCall": "`sweeps:`", "Refusals": "`failures:` of a sweep", "Snapshot": "`snapshot:`",
+		"Empty": "`empty:`", "SweepCall": "`sweeps:`", "Refusals": "`failures:` of a sweep", "Snapshot": "`snapshot:`", "Stop": "`stop:`",
 	}
 	if n, ok := names[name]; ok {
 		return n

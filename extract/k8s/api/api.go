@@ -81,6 +81,8 @@ type Resource struct {
 	Namespaced     bool
 	// Verbs are what may be done with it, by spaces; empty if that is not known.
 	Verbs string `json:",omitempty"`
+	// Scales says that spec.replicas of an object is how many it runs.
+	Scales bool `json:",omitempty"`
 }
 
 // Path is the path of the resource's list, in a namespace or in the whole
@@ -193,9 +195,14 @@ func ClusterService() *api.Service {
 	} {
 		served.Members = append(served.Members, api.Member{Name: m.name, Doc: m.doc, Shape: text})
 	}
-	served.Members = append(served.Members, api.Member{Name: "namespaced", Doc: "Whether its objects are in namespaces.", Shape: &api.Shape{Type: "boolean"}})
+	for _, m := range []struct{ name, doc string }{
+		{"namespaced", "Whether its objects are in namespaces."},
+		{"scales", "Whether spec.replicas of an object is how many it runs."},
+	} {
+		served.Members = append(served.Members, api.Member{Name: m.name, Doc: m.doc, Shape: &api.Shape{Type: "boolean"}})
+	}
 	item.Members = append(item.Members, api.Member{
-		Name: "resources", Doc: "What the cluster serves: table, group, version, resource, verbs, and whether it is namespaced.", Shape: &api.Shape{Type: "list", Elem: served},
+		Name: "resources", Doc: "What the cluster serves: table, group, version, resource, verbs, whether it is namespaced, and whether it has replicas.", Shape: &api.Shape{Type: "list", Elem: served},
 	})
 	return &api.Service{
 		Name: Cluster, Title: "Kubernetes clusters", Protocol: "kubernetes",
