@@ -69,9 +69,7 @@ func newClient(name string, cfg *rest.Config, o *Options) (*client, error) {
 // body is the body of an answer in memory that is used again after release.
 type body struct {
 	bytes.Buffer
-	// wire is the body as it came, where that is compressed; nil if not kept.
-	wire *bytes.Buffer
-	url  *url.URL // that answered, behind redirects
+	url *url.URL // that answered, behind redirects
 }
 
 // maxPooledBytes is the largest buffer that is kept for another answer.
@@ -88,7 +86,7 @@ func (b *body) release() {
 	if b == nil {
 		return
 	}
-	b.wire, b.url = nil, nil
+	b.url = nil
 	if b.Cap() <= maxPooledBytes {
 		b.Reset()
 		bodies.Put(b)
@@ -103,8 +101,6 @@ type request struct {
 	// method, and a body with its type, of what changes something.
 	method, contentType string
 	body                []byte
-	// keep keeps the compressed form of the answer too.
-	keep bool
 	// once makes no further attempt.
 	once bool
 	// first is the first request to a server, of which it is not known whether
@@ -204,7 +200,7 @@ func (c *client) attempt(ctx context.Context, r request) (_ *body, h http.Header
 	}
 	defer resp.Body.Close()
 	b := newBody()
-	if err := b.read(resp, r.keep, c.most); err != nil {
+	if err := b.read(resp, c.most); err != nil {
 		b.release()
 		if errors.Is(err, errTooLarge) {
 			failure.class, failure.Status, failure.Message = classTooLarge, resp.StatusCode, fmt.Sprintf("the answer is larger than %d bytes", c.most)
@@ -249,16 +245,16 @@ func (c *client) do(req *http.Request) (*http.Response, error) {
 var errTooLarge = errors.New("too large")
 
 // read reads an answer whole.
-func (b *body) read(resp *http.Response, keep bool, most int64) error {
-	in := io.Reader(resp.Body)
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		if keep {
-			b.wire = new(bytes.Buffer)
-			in = io.TeeReader(in, b.wire)
-		}
-		return b.inflate(in, most)
+func (b *body) read(resp *http.Response, most int64) error {
+	if resp.Header.Get("Content-Encoding") != "gzip" {
+		return b.fill(resp.Body, most)
 	}
-	return b.fill(in, most)
+	z := inflates.Get().(*gzip.Reader)
+	defer inflates.Put(z)
+	if err := z.Reset(resp.Body); err != nil {
+		return err
+	}
+	return b.fill(z, most)
 }
 
 func (b *body) fill(in io.Reader, most int64) error {
@@ -267,14 +263,4 @@ func (b *body) fill(in io.Reader, most int64) error {
 		err = errTooLarge
 	}
 	return err
-}
-
-// inflate reads what is compressed.
-func (b *body) inflate(in io.Reader, most int64) error {
-	z := inflates.Get().(*gzip.Reader)
-	defer inflates.Put(z)
-	if err := z.Reset(in); err != nil {
-		return err
-	}
-	return b.fill(z, most)
 }

@@ -47,7 +47,7 @@ func (l *lister) Do(ctx context.Context, c reading.Call) (*reading.Answer, error
 	}
 	if l.spool == nil {
 		l.redact = c.Redact
-		l.spool = newSpool(l.cluster.o.disk)
+		l.spool = newSpool(l.cluster.o.disk, l.cluster.o.SpoolAfter)
 		l.ended = make(chan struct{})
 		fetching, stop := context.WithCancel(ctx)
 		l.stop = stop
@@ -141,7 +141,7 @@ func (l *lister) get(ctx context.Context, token string) (*body, int, error) {
 	if l.metadata {
 		accept = acceptMetadata
 	}
-	return l.cluster.client.get(ctx, request{path: l.resource.Path(l.namespace), query: q, accept: accept, keep: true})
+	return l.cluster.client.get(ctx, request{path: l.resource.Path(l.namespace), query: q, accept: accept})
 }
 
 // adapt lowers the limit after a page of many bytes and raises it again after

@@ -280,7 +280,7 @@ func TestSlowSinkLosesNoTokens(t *testing.T) {
 				pass()
 			})
 			dir := t.TempDir()
-			source := open(t, k8s.Options{Kubeconfig: f.config(t), StateDir: "-", SpoolDir: dir, SpoolBytes: c.spool}, nil, "kubernetes_pod")
+			source := open(t, k8s.Options{Kubeconfig: f.config(t), StateDir: "-", SpoolDir: dir, SpoolBytes: c.spool, SpoolAfter: 50 * time.Millisecond}, nil, "kubernetes_pod")
 			out := newTable()
 			first := true
 			out.slow = func() {

@@ -56,6 +56,9 @@ type Options struct {
 	// default 1 GiB.
 	SpoolDir   string
 	SpoolBytes int64
+	// SpoolAfter is how long a list waits for the sink, all in all, before its
+	// pages wait on disk; default 30 s, a small part of a token's life.
+	SpoolAfter time.Duration
 	// PageItems is how many items a page has at most, PageBytes from how many
 	// bytes on the next has fewer; default 500 and 8 MiB.
 	PageItems, PageBytes int
@@ -80,6 +83,9 @@ type Options struct {
 func (o *Options) defaults() {
 	if o.SpoolBytes == 0 {
 		o.SpoolBytes = 1 << 30
+	}
+	if o.SpoolAfter == 0 {
+		o.SpoolAfter = 30 * time.Second
 	}
 	if o.PageItems == 0 {
 		o.PageItems = 500

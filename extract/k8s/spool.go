@@ -8,6 +8,9 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/s2"
 )
 
 // pagesInMemory is how many pages of a list wait in memory to be read; those
@@ -24,10 +27,11 @@ type disk struct {
 // spool holds the pages of one list between the one goroutine that fetches
 // them and the one that reads them. Continue tokens die within minutes of etcd
 // compaction, so that a list must be fetched at the server's pace, not at the
-// sink's: pages beyond a few wait in a file, compressed as they came. Only
-// when the disk's share is full does the fetching wait.
+// sink's: once it has waited for the sink long enough, pages beyond a few wait
+// in a file. Only when the disk's share is full does the fetching wait then.
 type spool struct {
-	disk *disk
+	disk     *disk
+	patience time.Duration // how long the fetching may wait still
 
 	mu     sync.Mutex
 	pages  []waiting
@@ -44,12 +48,11 @@ type spool struct {
 type waiting struct {
 	b        *body // nil on disk
 	at, size int64
-	gzip     bool
 	attempts int
 }
 
-func newSpool(d *disk) *spool {
-	return &spool{disk: d, came: make(chan struct{}, 1), went: make(chan struct{}, 1)}
+func newSpool(d *disk, patience time.Duration) *spool {
+	return &spool{disk: d, patience: patience, came: make(chan struct{}, 1), went: make(chan struct{}, 1)}
 }
 
 func signal(c chan struct{}) {
@@ -69,36 +72,53 @@ func (s *spool) put(ctx context.Context, b *body, attempts int) error {
 			return errors.New("the list is not read any more")
 		}
 		if s.memory < pagesInMemory && s.memory == len(s.pages) {
-			b.wire = nil
 			s.pages = append(s.pages, waiting{b: b, attempts: attempts})
 			s.memory++
 			s.mu.Unlock()
 			signal(s.came)
 			return nil
 		}
-		ok, err := s.write(b, attempts)
+		var ok bool
+		var err error
+		if s.patience <= 0 {
+			ok, err = s.write(b, attempts)
+		}
 		s.mu.Unlock()
 		if ok || err != nil {
 			b.release()
 			signal(s.came)
 			return err
 		}
-		select {
-		case <-s.went:
-		case <-ctx.Done():
+		if err := s.wait(ctx); err != nil {
 			b.release()
-			return context.Cause(ctx)
+			return err
 		}
 	}
+}
+
+// wait waits until a page went, or the patience is at its end.
+func (s *spool) wait(ctx context.Context) error {
+	var enough <-chan time.Time
+	if s.patience > 0 {
+		t := time.NewTimer(s.patience)
+		defer t.Stop()
+		begun := time.Now()
+		defer func() { s.patience -= time.Since(begun) }()
+		enough = t.C
+	}
+	select {
+	case <-s.went:
+	case <-enough:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // write puts a page on disk; ok is false where there is no room.
 func (s *spool) write(b *body, attempts int) (ok bool, err error) {
 	w := waiting{at: s.end, attempts: attempts}
-	data := b.Bytes()
-	if b.wire != nil {
-		data, w.gzip = b.wire.Bytes(), true
-	}
+	data := s2.Encode(nil, b.Bytes())
 	w.size = int64(len(data))
 	if s.disk.used.Add(w.size) > s.disk.most {
 		s.disk.used.Add(-w.size)
@@ -166,21 +186,19 @@ func (s *spool) load(w waiting) (*body, error) {
 		return w.b, nil
 	}
 	s.disk.used.Add(-w.size)
-	b := newBody()
-	in := io.NewSectionReader(s.file, w.at, w.size)
-	var err error
-	if w.gzip {
-		err = b.inflate(in, 1<<40)
-	} else {
-		err = b.fill(in, 1<<40)
+	data := make([]byte, w.size)
+	_, err := s.file.ReadAt(data, w.at)
+	if err == nil {
+		data, err = s2.Decode(nil, data)
 	}
 	if len(s.pages) == 0 {
 		s.end = 0 // what comes next is written over it
 	}
 	if err != nil {
-		b.release()
 		return nil, fmt.Errorf("spool: %w", err)
 	}
+	b := newBody()
+	b.Write(data)
 	return b, nil
 }
 

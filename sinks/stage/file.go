@@ -26,6 +26,7 @@ type File struct {
 	// buffers are those that batches are encoded in, blocks those that they are
 	// compressed in.
 	buffers, blocks sync.Pool
+	mem             reuse // of the batches that are read
 
 	mu                      sync.Mutex
 	end                     int64
@@ -167,7 +168,7 @@ func (f *File) get(seg Segment) (arrow.RecordBatch, error) {
 	if *stream, err = s2.Decode((*stream)[:cap(*stream)], *block); err != nil {
 		return nil, err
 	}
-	r, err := ipc.NewReader(bytes.NewReader(*stream))
+	r, err := ipc.NewReader(bytes.NewReader(*stream), ipc.WithAllocator(&f.mem))
 	if err != nil {
 		return nil, err
 	}

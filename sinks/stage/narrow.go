@@ -5,7 +5,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/dewpoint-data/dewpoint/schema"
 )
@@ -23,7 +22,7 @@ type narrow[T any] struct {
 const narrowRows = 16384
 
 func newNarrow[T any](sc *arrow.Schema, f func(*array.RecordBuilder, T), put func(arrow.RecordBatch) error) *narrow[T] {
-	return &narrow[T]{append: f, put: put, b: array.NewRecordBuilder(memory.DefaultAllocator, sc)}
+	return &narrow[T]{append: f, put: put, b: array.NewRecordBuilder(new(reuse), sc)}
 }
 
 func (w *narrow[T]) add(v T) error {
