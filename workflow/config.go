@@ -229,7 +229,7 @@ func defaultPath(path string) string {
 func (c *Config) decode(b []byte) error {
 	file, err := parser.ParseBytes(b, 0)
 	if err != nil {
-		return yamlError(err)
+		return yamlError(err, nil)
 	}
 	exp := &expander{}
 	for _, doc := range file.Docs {
@@ -242,7 +242,7 @@ func (c *Config) decode(b []byte) error {
 		return nil
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(file.Docs[0].Body, c); err != nil {
-		return yamlError(err)
+		return yamlError(err, file.Docs[0])
 	}
 	c.clouds = cloudKeys(file.Docs[0].Body)
 	return c.validate()
@@ -297,16 +297,6 @@ func (c *Config) channels(names []string) error {
 		}
 	}
 	return nil
-}
-
-// yamlError makes one line of a YAML error: line, column and what is wrong.
-func yamlError(err error) error {
-	var y yaml.Error
-	if errors.As(err, &y) && y.GetToken() != nil {
-		p := y.GetToken().Position
-		return fmt.Errorf("line %d, column %d: %s", p.Line, p.Column, y.GetMessage())
-	}
-	return err
 }
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)

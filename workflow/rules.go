@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dewpoint-data/dewpoint/extract/acting"
+	"github.com/dewpoint-data/dewpoint/extract/api"
 	"github.com/dewpoint-data/dewpoint/extract/catalog"
 	"github.com/dewpoint-data/dewpoint/extract/clouds"
 	"github.com/dewpoint-data/dewpoint/extract/k8s"
@@ -39,7 +40,14 @@ func LoadRules(c *Config) (all []*react.Rule, enabled []string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(c.React.Rules)) {
 		i := findRule(all, name)
 		if i < 0 {
-			return nil, nil, &ConfigError{fmt.Errorf("react.rules: there is no rule %q: dewpoint react rules lists them", name)}
+			near, names := "", []string(nil)
+			for _, r := range all {
+				names = append(names, r.Name)
+			}
+			if found := api.Near(name, names); len(found) > 0 {
+				near = ", did you mean " + found[0] + "?"
+			}
+			return nil, nil, &ConfigError{fmt.Errorf("react.rules: there is no rule %q%s: dewpoint react rules lists them", name, near)}
 		}
 		if all[i], err = all[i].Changed(c.React.Rules[name]); err != nil {
 			return nil, nil, &ConfigError{fmt.Errorf("react.rules: %w", err)}

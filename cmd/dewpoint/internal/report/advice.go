@@ -50,11 +50,19 @@ func advise(g *Group, lookup Lookup) []string {
 	case g.State == schema.TimedOut:
 		return []string{"Raise scope_timeout in dewpoint.yaml, or leave the kind out with kinds.skip."}
 	case g.State == schema.Unreachable:
+		switch cloud, _, _ := strings.Cut(g.Kinds[0], "_"); cloud {
+		case "gcp":
+			return []string{"The project is gone or suspended, or the network closed: leave it out (gcp.exclude), or see dewpoint doctor."}
+		case "kubernetes":
+			return []string{"The cluster does not answer: leave it out (kubernetes.contexts), or see dewpoint doctor."}
+		}
 		return []string{"The region is disabled, the account suspended or the network closed: leave the region out (aws.regions), or see dewpoint doctor."}
 	case g.State == schema.Skipped:
 		return []string{"The sync was interrupted before them: run it again."}
 	case strings.Contains(g.Error, "has no answer to"):
 		return []string{"The recording was made with other kinds or another version: record anew."}
+	case g.Kinds[0] == "":
+		return nil // what a source says of itself
 	case g.State == schema.Failed || g.Detail:
 		return []string{again + "If it recurs, dewpoint sync --record DIR " + onlyFlags(g.Kinds) + " keeps the answers for a bug report."}
 	}

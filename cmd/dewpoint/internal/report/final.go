@@ -209,7 +209,7 @@ func (p *printer) groups(title string, groups []Group) {
 			p.s.Dim(term.Plural(g.Count, what, what+"s")))
 		kinds := some(g.Kinds, most)
 		if at := places(g.Places, most); at != "" {
-			kinds += ": " + at
+			kinds = strings.TrimPrefix(kinds+": "+at, ": ")
 		}
 		p.wrap(4, kinds)
 		if g.Error != "" {

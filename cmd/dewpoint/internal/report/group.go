@@ -65,6 +65,7 @@ func Incomplete(scopes []schema.ScopeResult, lookup Lookup) []Group {
 			e.Error, e.RequestID = message(r.Error, o.Service+" "+o.Call, r.Code), r.RequestID
 		}
 	}
+	g.merge()
 	return g.sorted(lookup)
 }
 
@@ -105,6 +106,51 @@ func (g grouping) at(k groupKey) *Group {
 		g[k] = e
 	}
 	return e
+}
+
+// alike is how many calls make one group when they fail with the same words.
+const alike = 4
+
+// merge makes one group of those that failed with the same words: credentials
+// that expired, a project that is gone. What is denied stays apart, call by
+// call, because each wants a permission of its own.
+func (g grouping) merge() {
+	type words struct {
+		state       schema.State
+		code, error string
+	}
+	same := map[words][]groupKey{}
+	for k, e := range g {
+		text, _, _ := strings.Cut(e.Error, " (request id ")
+		if k.call != "" && k.state != schema.Denied && !denied(k.code) && text != "" {
+			w := words{k.state, k.code, text}
+			same[w] = append(same[w], k)
+		}
+	}
+	for w, keys := range same {
+		if len(keys) < alike {
+			continue
+		}
+		slices.SortFunc(keys, func(a, b groupKey) int {
+			return cmp.Or(cmp.Compare(a.service, b.service), cmp.Compare(a.call, b.call))
+		})
+		service := keys[0].service
+		if service != keys[len(keys)-1].service {
+			service = ""
+		}
+		into := g.at(groupKey{service, fmt.Sprintf("%d calls", len(keys)), w.code, w.state})
+		into.Error, into.RequestID = w.error, g[keys[0]].RequestID
+		for _, k := range keys {
+			into.Count += g[k].Count
+			for _, kind := range g[k].Kinds {
+				insert(&into.Kinds, kind)
+			}
+			for _, place := range g[k].Places {
+				insert(&into.Places, place)
+			}
+			delete(g, k)
+		}
+	}
 }
 
 func (e *Group) add(kind, account, region string) {

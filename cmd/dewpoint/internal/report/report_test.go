@@ -325,6 +325,12 @@ func TestAlikeIsSaidOnce(t *testing.T) {
 		scope("aws_ec2_volume", "111122223333", "eu-west-1", schema.Failed, "404", fmt.Sprintf(page, "ec2", "DescribeVolumes")),
 		scope("aws_sqs_queue", "111122223333", "eu-west-1", schema.Failed, "404", fmt.Sprintf(page, "sqs", "ListQueues")),
 	}
+	for i, kind := range []string{"aws_ec2_instance", "aws_ec2_volume", "aws_s3_bucket", "aws_sqs_queue"} {
+		r.Incomplete = append(r.Incomplete, scope(kind, "111122223333", "us-east-1", schema.Failed, "ExpiredToken",
+			fmt.Sprintf("in 111122223333/us-east-1: %s %s: ExpiredToken: The token has expired (request id %d)", lookup(kind).Service, lookup(kind).Call, i)))
+	}
+	r.Incomplete = append(r.Incomplete, scope("gcp_compute_disk", "shop", "*", schema.Unreachable, "notFound", "gone"))
+	r.Problems = []schema.Problem{{Account: "shop", Call: "projects.get", Code: "unread", Count: 1, Sample: "the project's number is not known"}}
 	var b bytes.Buffer
 	if err := Print(&term.Screen{Out: &b, Width: 80}, r, Options{Lookup: lookup}); err != nil {
 		t.Fatal(err)
