@@ -33,7 +33,7 @@ func Near(name string, names []string) []string {
 	limit := max(2, len(low)/4)
 	for _, n := range names {
 		s := squash(n)
-		d := distance(low, s)
+		d := Distance(low, s)
 		if len(low) >= 3 && d > limit && (strings.Contains(s, low) || len(s) >= 3 && strings.Contains(low, s)) {
 			d = limit
 		}
@@ -55,8 +55,9 @@ func squash(s string) string {
 	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
 }
 
-// distance is the number of bytes to insert, delete or replace.
-func distance(a, b string) int {
+// Distance is the number of bytes to insert, delete or replace to make one of
+// the other.
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"unicode"
+
+	"github.com/dewpoint-data/dewpoint/extract/api"
 )
 
 // maxName is the longest identifier that every database takes, in bytes.
@@ -87,7 +89,7 @@ func near(name string, known []string) string {
 	low := strings.ToLower(name)
 	for _, k := range known {
 		kl := strings.ToLower(k)
-		d := distance(low, kl, dist+1)
+		d := api.Distance(low, kl)
 		switch {
 		case min(len(low), len(kl)) <= 3 || d <= 1:
 		case verbless(name) == verbless(k):
@@ -121,26 +123,3 @@ func didYouMean(name string, known []string) string {
 }
 
 func quote(s string) string { return `"` + s + `"` }
-
-// distance is the edit distance of a and b, or anything >= limit.
-func distance(a, b string, limit int) int {
-	if d := len(a) - len(b); d >= limit || -d >= limit {
-		return limit
-	}
-	prev, cur := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			c := prev[j-1]
-			if a[i-1] != b[j-1] {
-				c++
-			}
-			cur[j] = min(c, prev[j]+1, cur[j-1]+1)
-		}
-		prev, cur = cur, prev
-	}
-	return prev[len(b)]
-}
