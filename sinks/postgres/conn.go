@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -120,6 +121,7 @@ func (c *conn) failed(err error, query string) error {
 // explain adds to an error of Postgres what to do about it.
 func (s *Sink) explain(err error) error {
 	advice := map[string]string{
+		"3D000": "create the database, or name another one",
 		"53100": "the disk of the server is full, nothing was changed: make room",
 		"53200": "the server is out of memory: lower its work_mem or give it more",
 		"53300": "the server has no connection left: raise max_connections or lower connections= in the URL",
@@ -129,11 +131,37 @@ func (s *Sink) explain(err error) error {
 		"55P03": "a table is locked by another session for longer than lock_timeout: end it, or raise --lock-timeout",
 	}
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && advice[pg.Code] != "" {
+	known := errors.As(err, &pg) && advice[pg.Code] != ""
+	var refused *pgconn.ConnectError
+	if errors.As(err, &refused) {
+		err = connectError{refused}
+	}
+	if known {
 		return fmt.Errorf("%s: %w", advice[pg.Code], err)
 	}
 	return err
 }
+
+// connectError is why no address of a server could be connected to, each reason
+// once and all in one line.
+type connectError struct{ *pgconn.ConnectError }
+
+func (e connectError) Error() string {
+	var reasons []string
+	for line := range strings.Lines(e.ConnectError.Error()) {
+		line = strings.TrimSpace(line)
+		if !slices.Contains(reasons, line) && !strings.HasPrefix(line, "failed to connect to") {
+			reasons = append(reasons, line)
+		}
+	}
+	if reasons == nil {
+		return e.ConnectError.Error()
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// Unwrap is what pgx says.
+func (e connectError) Unwrap() error { return e.ConnectError }
 
 // code returns the SQLSTATE of an error, empty if it is none of Postgres.
 func code(err error) string {
