@@ -14,7 +14,7 @@ var largeCases = []testCase{
 	{"MillionRows", testMillionRows},
 }
 
-func testManyRows(h *harness) { h.large(20_000, 4) }
+func testManyRows(h *harness) { h.large(8_000, 4) }
 
 // testMillionRows takes minutes: DEWPOINT_TEST_LARGE=1 and -timeout 1h run it.
 func testMillionRows(h *harness) {

@@ -12,7 +12,7 @@ import (
 )
 
 // samplesAtOnce is how many samples a statement enters.
-const samplesAtOnce = 2000
+const samplesAtOnce = 1000
 
 // KeepMetrics adds to the table metrics, which no sync writes to.
 func (s *Sink) KeepMetrics(ctx context.Context, m sinks.Metrics) error {
