@@ -252,6 +252,31 @@ func TestAllKindsAreReadWholeUnderFaults(t *testing.T) {
 	}
 }
 
+// What is made again under its name keeps its self link: it is another row all
+// the same, by its number.
+func TestWhatIsMadeAgainIsAnotherRow(t *testing.T) {
+	s := cloud(t, gcpfake.Options{Projects: []gcpfake.Project{gcpfake.DefaultProject}})
+	path := "projects/" + gcpfake.DefaultProject.ID + "/global/networks"
+	ids, urns := map[string]bool{}, map[string]bool{}
+	read := func() {
+		c := newCollected()
+		c.keep = true
+		if err := extract.Schedule(t.Context(), []extract.Source{source(t, options(s), gcp.ProjectsConfig{}, google(t, "gcp_compute_network"))}, c, 2); err != nil {
+			t.Fatal(err)
+		}
+		for id, row := range c.values["gcp_compute_network"] {
+			ids[id+" "+row["id"]], urns[row["urn"]] = true, true
+		}
+	}
+	for _, id := range []string{"7001", "7002"} {
+		s.Put("compute.v1", path, map[string]any{"id": id, "name": "web", "selfLink": "https://www.googleapis.com/compute/v1/" + path + "/web"})
+		read()
+	}
+	if len(ids) != 2 || len(urns) != 1 {
+		t.Errorf("rows %v, urns %v", ids, urns)
+	}
+}
+
 // grep finds texts in the files of a folder.
 func grep(t *testing.T, dir string, texts ...string) (hits []string) {
 	t.Helper()

@@ -130,6 +130,29 @@ func TestEdgesBetweenKinds(t *testing.T) {
 	}
 }
 
+func TestEdgesToGoogle(t *testing.T) {
+	ns := namespaceOf(t, "gke")
+	create(t, "/api/v1/nodes", `{"metadata":{"name":"node-gce"},"spec":{"providerID":"gce://shop-prod/europe-west1-b/gke-main-1"}}`)
+	create(t, "/api/v1/persistentvolumes", `{"metadata":{"name":"pv-gce"},"spec":{"capacity":{"storage":"10Gi"},"accessModes":["ReadWriteOnce"],
+		"csi":{"driver":"pd.csi.storage.gke.io","volumeHandle":"projects/shop-prod/zones/europe-west1-b/disks/data"}}}`)
+	create(t, ns+"/serviceaccounts", `{"metadata":{"name":"robot","annotations":{"iam.gke.io/gcp-service-account":"robot@shop-prod.iam.gserviceaccount.com"}}}`)
+	out := collect(t, open(t, options(t, "admin"), nil, "kubernetes_node", "kubernetes_persistent_volume", "kubernetes_service_account"))
+	for kind, e := range map[string]string{
+		"kubernetes_node":              "runs_on gcp_compute_instance //compute.googleapis.com/projects/shop-prod/zones/europe-west1-b/instances/gke-main-1",
+		"kubernetes_persistent_volume": "backed_by gcp_compute_disk //compute.googleapis.com/projects/shop-prod/zones/europe-west1-b/disks/data",
+		"kubernetes_service_account":   "assumes gcp_iam_service_account //iam.googleapis.com/projects/shop-prod/serviceAccounts/robot@shop-prod.iam.gserviceaccount.com",
+	} {
+		if !out.hasEdge(kind, e) {
+			t.Errorf("%s has no edge %q: %q", kind, e, out.edges[kind])
+		}
+		for _, e := range out.edges[kind] {
+			if strings.Contains(e, "projects//") {
+				t.Errorf("%s: what is not of Google refers to it: %q", kind, e)
+			}
+		}
+	}
+}
+
 func TestSecretsAreMetadataAndAskedForByName(t *testing.T) {
 	ns := namespaceOf(t, "safe")
 	create(t, ns+"/secrets", `{"metadata":{"name":"top","labels":{"a":"b"},"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{\"data\":{\"k\":\"aHVudGVyMg==\"}}"}},"data":{"k":"aHVudGVyMg=="}}`)
