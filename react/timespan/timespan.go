@@ -32,14 +32,21 @@ var units = map[string]time.Duration{
 	"y": 365 * Day, "yr": 365 * Day, "yrs": 365 * Day, "year": 365 * Day, "years": 365 * Day,
 }
 
+// words are numbers as people write them out.
+var words = map[string]string{
+	"a": "1", "an": "1", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+	"ten": "10", "eleven": "11", "twelve": "12",
+}
+
 var (
-	part = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)`)
+	part = regexp.MustCompile(`^(?:([0-9]+(?:\.[0-9]+)?)\s*|([A-Za-z]+)\s+)([A-Za-z]+)`)
 	gap  = regexp.MustCompile(`^(?:[\s,]+(?:and\s+)?|and\s+)`)
 	iso  = regexp.MustCompile(`^P(?:(\d+(?:[.,]\d+)?)Y)?(?:(\d+(?:[.,]\d+)?)M)?(?:(\d+(?:[.,]\d+)?)W)?(?:(\d+(?:[.,]\d+)?)D)?(T(?:(\d+(?:[.,]\d+)?)H)?(?:(\d+(?:[.,]\d+)?)M)?(?:(\d+(?:[.,]\d+)?)S)?)?$`)
 )
 
 // Parse reads a duration: numbers with units, with or without spaces, commas
 // and "and" in between, or the ISO 8601 form; a sign may stand before either.
+// Numbers to twelve may be written out, as in two years.
 // A bare m or M is ErrAmbiguous, except in the ISO form, whose T tells.
 func Parse(text string) (time.Duration, error) {
 	s := strings.TrimSpace(text)
@@ -78,16 +85,22 @@ func parseParts(s string) (time.Duration, error) {
 			return 0, errors.New("write a number and a unit, as in 3d or 2 weeks")
 		}
 		s = s[len(m[0]):]
-		if m[2] == "m" || m[2] == "M" {
+		number := m[1]
+		if number == "" {
+			if number = words[strings.ToLower(m[2])]; number == "" {
+				return 0, fmt.Errorf("%q is no number", clip(m[2]))
+			}
+		}
+		if m[3] == "m" || m[3] == "M" {
 			ambiguous = true
 			continue
 		}
-		unit, ok := units[strings.ToLower(m[2])]
+		unit, ok := units[strings.ToLower(m[3])]
 		if !ok {
-			return 0, fmt.Errorf("%q is no unit: take s, min, h, d, w, mo or y", clip(m[2]))
+			return 0, fmt.Errorf("%q is no unit: take s, min, h, d, w, mo or y", clip(m[3]))
 		}
 		var err error
-		if total, err = add(total, m[1], unit); err != nil {
+		if total, err = add(total, number, unit); err != nil {
 			return 0, err
 		}
 	}

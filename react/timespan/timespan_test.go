@@ -16,19 +16,20 @@ func TestParse(t *testing.T) {
 		"45s": 45 * time.Second, "1 day, 2 hours and 3 seconds": Day + 2*time.Hour + 3*time.Second, "1.5d": 36 * time.Hour,
 		"-3d": -3 * Day, "+3d": 3 * Day, "-P1D": -Day, "P1M": 31 * Day, "PT1M": time.Minute, "P1W": 7 * Day, "P1Y2M3DT4H5M6S": (365+62+3)*Day + 4*time.Hour + 5*time.Minute + 6*time.Second,
 		" 14d ": 14 * Day, "3D": 3 * Day, "2 Weeks": 14 * Day, "PT0.5S": 500 * time.Millisecond, "1d and 2h": Day + 2*time.Hour, "0d": 0,
+		"two years": 730 * Day, "a week": 7 * Day, "an hour": time.Hour, "Twelve Months and one day": 12*31*Day + Day, "-two days": -2 * Day,
 	} {
 		got, err := Parse(text)
 		if err != nil || got != want {
 			t.Errorf("Parse(%q) = %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"5m", "5M", "1h30m", "2y 3M", "-5m"} {
+	for _, text := range []string{"5m", "5M", "1h30m", "2y 3M", "-5m", "five m"} {
 		if _, err := Parse(text); !errors.Is(err, ErrAmbiguous) {
 			t.Errorf("Parse(%q) is not ambiguous: %v", text, err)
 		}
 	}
 	for _, text := range []string{
-		"", " ", "never", "two years", "3", "d", "3x", "3d 4", "P", "PT", "P1", "P1DT", "1d--2h", "3d2h!", "1e9y", "99999999999y", "300y",
+		"", " ", "never", "next year", "two", "twoyears", "twenty years", "two three days", "half a year", "a", "3", "d", "3x", "3d 4", "P", "PT", "P1", "P1DT", "1d--2h", "3d2h!", "1e9y", "99999999999y", "300y",
 		"2027-01-01", "1,5d", "3 d d", "NaNd", "Infd", "0x10d", "١d", "1d;DROP",
 	} {
 		if got, err := Parse(text); err == nil {
