@@ -258,7 +258,7 @@ func (r *run) target(ctx context.Context, t *Target) error {
 			case errors.As(err, &e) && e.Busy && r.now().Before(deadline):
 				busy, last = append(busy, s), err
 			case errors.As(err, &e) && e.Busy:
-				return errors.Join(fmt.Errorf("%s %s: something is in the way for %s: %w", s.Resource.Kind, s.Resource.ID, r.patience(), err), r.fail(ctx, s, err))
+				return errors.Join(fmt.Errorf("%s: something is in the way for %s: %w", s.Resource.Shown(), r.patience(), err), r.fail(ctx, s, err))
 			default:
 				return err
 			}

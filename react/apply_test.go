@@ -261,7 +261,7 @@ func TestApplyLeavesWhatChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(results, map[string]string{
-		"same": "done", "extended": "it no longer matches", "protected": "it is blocked now: it: protected by its tag protected",
+		"same": "done", "extended": "it no longer matches", "protected": "it is blocked now: protected by its tag protected",
 		"used": "it is blocked now: it is referred to by aws_ec2_instance user", "reborn": "it is another resource under the same id",
 		"retagged": "its tags have changed", "late": "it is protected by its tag Protected", "renewed": "it was created at", "vm": "what goes down with it has changed",
 		"blind": "it cannot be read by its id",

@@ -61,9 +61,11 @@ func (s *planning) inspect(u *unit) {
 		}
 		name := "it"
 		if uid != u.root {
-			name = f.show()
+			name = f.Shown()
 		}
-		if why := s.guard.why(f); why != "" {
+		if why := s.guard.why(f); why != "" && uid == u.root {
+			u.block("%s", why)
+		} else if why != "" {
 			u.block("%s: %s", name, why)
 		}
 		if uid != u.root {
@@ -236,12 +238,12 @@ func (s *planning) name(u *unit, uid string) string {
 	if uid == u.root {
 		return "it"
 	}
-	return s.facts[uid].show()
+	return s.facts[uid].Shown()
 }
 
 func (s *planning) shown(l link) string {
 	if f := s.facts[l.from]; f != nil {
-		return f.show()
+		return f.Shown()
 	}
 	return l.fromKind + " " + l.from
 }

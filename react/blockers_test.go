@@ -39,7 +39,7 @@ func TestBlockers(t *testing.T) {
 		stays := w.put("aws_ec2_instance", "stays", row{"tags": tagged("expires", "2026-06-01", "dewpoint:protected", "")})
 		root := w.put("aws_ec2_volume", "root", row{"tags": end})
 		w.edge(stays, "aws_ec2_instance", "uses", root, "aws_ec2_volume", schema.Block)
-		want["stays"], want["root"] = "blocked: it: protected by its tag dewpoint:protected", "referred to by aws_ec2_instance stays"
+		want["stays"], want["root"] = "blocked: protected by its tag dewpoint:protected", "referred to by aws_ec2_instance stays"
 		// What goes along is protected, somebody else's, or unknown.
 		along := func(id, what string, r row) {
 			i := w.put("aws_ec2_instance", id, row{"tags": mine})
@@ -59,7 +59,8 @@ func TestBlockers(t *testing.T) {
 		w.edge(stranger, "aws_ec2_volume", "managed_by", uuid.Nil, "aws_cloudformation_stack", schema.Cascade)
 		want["stranger"] = "blocked: it is managed by aws_cloudformation_stack"
 		stack := w.put("aws_cloudformation_stack", "stack", row{"tags": end})
-		part := w.put("aws_ec2_volume", "part", row{})
+		// It goes with the stack, and is told there.
+		part := w.put("aws_ec2_volume", "part", row{"tags": end})
 		w.edge(part, "aws_ec2_volume", "managed_by", stack, "aws_cloudformation_stack", schema.Cascade)
 		want["stack"] = "DeleteStack stack"
 		stack2 := w.put("aws_cloudformation_stack", "stack-2", row{"tags": end})
@@ -381,15 +382,18 @@ func TestReactLeavesAloneWhatItChanged(t *testing.T) {
 	w := newWorld(t, react.DuckDB)
 	id := w.put("aws_ec2_volume", "v", row{"tags": tagged("expiration", "3d")})
 	p, r := w.planner(), rule(t, "expired", nil)
-	correct := func(at time.Time) {
-		a := react.Action{ID: uuid.New(), UID: id.String(), Rule: "tag-policy", Verb: action.Tag, State: react.Done, At: at}
+	correct := func(at time.Time, set map[string]string) {
+		a := react.Action{ID: uuid.New(), UID: id.String(), Rule: "tag-policy", Verb: action.Tag, State: react.Done, At: at, Set: set}
 		if err := p.Store.PutAction(context.Background(), a); err != nil {
 			t.Fatal(err)
 		}
 	}
 	expect(t, w.plan(p, r), map[string]string{"v": "DeleteVolume v"})
-	correct(p.Estate.Sync.StartedAt.Add(-69 * time.Hour))
+	correct(p.Estate.Sync.StartedAt.Add(-69*time.Hour), tagged("expiration", "3d"))
 	expect(t, w.plan(p, r), map[string]string{})
-	correct(p.Estate.Sync.StartedAt.Add(time.Minute))
+	correct(p.Estate.Sync.StartedAt.Add(time.Minute), tagged("owner", "ann"))
+	expect(t, w.plan(p, r), map[string]string{})
+	w.rows = append(w.rows, "UPDATE resources SET tags = MAP {'expires': '2026-06-01'} WHERE kind = 'aws_ec2_volume'")
+	w.flush()
 	expect(t, w.plan(p, r), map[string]string{"v": "skipped: the rule tag-policy changed it after the newest sync began"})
 }

@@ -97,11 +97,7 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 		return err
 	}
 	for _, u := range units {
-		t := s.deletion(u)
-		for uid := range u.members {
-			t.Saving += saving[uid]
-		}
-		s.plan.Targets = append(s.plan.Targets, t)
+		s.plan.Targets = append(s.plan.Targets, s.deletion(u))
 	}
 	// A step without a call blocks its target, and with it those that need it.
 	s.settle(units)
@@ -111,6 +107,7 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 			down[uid] = down[uid] || len(u.blockers) == 0
 		}
 	}
+	s.save(units, saving)
 	for i, u := range units {
 		t := &s.plan.Targets[i]
 		for uid := range u.members {
@@ -130,7 +127,29 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 			t.Steps = nil
 		}
 	}
+	// What is blocked by itself and goes down with another is told there.
+	s.plan.Targets = slices.DeleteFunc(s.plan.Targets, func(t Target) bool { return len(t.Blockers) > 0 && down[t.UID] })
 	return s.caps(ctx, units)
+}
+
+// save says what each target saves. What several take counts once: as a target
+// of its own, or with the first.
+func (s *planning) save(units []*unit, saving map[string]float64) {
+	counted := map[string]bool{}
+	for i, u := range units {
+		if len(u.blockers) == 0 {
+			counted[u.root] = true
+			s.plan.Targets[i].Saving = saving[u.root]
+		}
+	}
+	for i, u := range units {
+		for uid := range u.members {
+			if len(u.blockers) > 0 || !counted[uid] {
+				s.plan.Targets[i].Saving += saving[uid]
+				counted[uid] = counted[uid] || len(u.blockers) == 0
+			}
+		}
+	}
 }
 
 // grow adds to the units what goes down with their members.
@@ -167,13 +186,13 @@ func (s *planning) grow(ctx context.Context, units []*unit) error {
 				i := slices.IndexFunc(s.rule.With, func(w WithKind) bool { return w.Kind == l.fromKind })
 				switch {
 				case i >= 0 && l.onDelete != string(schema.None):
-					add(j.u, l.from, fmt.Sprintf("%s %s", l.relation, f.show()), s.along[l.from])
+					add(j.u, l.from, fmt.Sprintf("%s %s", l.relation, f.Shown()), s.along[l.from])
 				case l.onDelete == string(schema.Cascade):
-					add(j.u, l.from, fmt.Sprintf("%s %s, which it cannot outlive", l.relation, f.show()), true)
+					add(j.u, l.from, fmt.Sprintf("%s %s, which it cannot outlive", l.relation, f.Shown()), true)
 				}
 			}
 			for _, l := range s.takes[j.uid] {
-				add(j.u, l.to, "may be deleted together with "+f.show(), true)
+				add(j.u, l.to, "may be deleted together with "+f.Shown(), true)
 			}
 		}
 		ids = ids[:0]

@@ -113,7 +113,7 @@ func retagged(old, fresh *Target) string {
 	}
 	for _, s := range old.Steps {
 		if f, ok := now[s.Resource.UID]; ok && !maps.Equal(f.Tags, s.Resource.Tags) {
-			return s.Resource.Kind + " " + s.Resource.ID
+			return s.Resource.Shown()
 		}
 	}
 	return ""

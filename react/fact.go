@@ -20,14 +20,6 @@ type fact struct {
 	unread string
 }
 
-// show names a resource for people.
-func (f *fact) show() string {
-	if f.Name != "" && f.Name != f.ID {
-		return f.Kind + " " + f.ID + " (" + f.Name + ")"
-	}
-	return f.Kind + " " + f.ID
-}
-
 // incarnation tells a resource from a later one with the same id.
 func (f *fact) incarnation() string {
 	if f.CreatedAt.IsZero() {
@@ -108,7 +100,7 @@ func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, err
 			}
 			if tags.Valid && tags.String != "null" {
 				if err := json.Unmarshal([]byte(tags.String), &f.Tags); err != nil {
-					return fmt.Errorf("tags of %s: %w", f.show(), err)
+					return fmt.Errorf("tags of %s: %w", f.Shown(), err)
 				}
 			}
 			out[f.UID] = &f

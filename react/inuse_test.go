@@ -68,11 +68,15 @@ func TestUnreadTagsAreNotMissing(t *testing.T) {
 		w.put("aws_s3_bucket", "unborn", row{"created_at": time.Time{}})
 		p := w.planner()
 		r := *rule(t, "untagged", nil)
-		r.Reads = append(slices.Clone(r.Reads), "aws_s3_bucket")
+		r.Kinds = []string{"aws_s3_bucket"}
 		r.SQL = `SELECT _id, 'nobody owns it' AS reason FROM resources WHERE kind = 'aws_s3_bucket' AND coalesce({{tag "owner"}}, '') = ''`
 		expect(t, w.plan(p, &r), map[string]string{
 			"untagged": "DeleteBucket untagged", "unknown": "skipped: its tags are not known", "kept": "skipped: its details could not be read: tags",
 			"unborn": "skipped: its creation time is not known",
+		})
+		bundled := rule(t, "untagged", func(c *react.Change) { c.Kinds = []string{"aws_s3_*"} })
+		expect(t, w.plan(p, bundled), map[string]string{
+			"untagged": "DeleteBucket untagged", "kept": "skipped: its details could not be read: tags",
 		})
 	})
 }

@@ -63,7 +63,7 @@ func (e *Estate) lacks(m *Metric) string {
 }
 
 func (e *Estate) measure(ctx context.Context, m *Metric, now time.Time, s Settings) ([]Sample, error) {
-	q, err := e.render(m.Name, m.sql(e.Dialect), now, s, nil)
+	q, err := e.render(m.Name, m.sql(e.Dialect), now, s, &Rule{})
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (s *planning) loosen(units []*unit) {
 			case 1:
 				for _, l := range first[o] {
 					if !s.detach(u, l) {
-						u.block("it and %s refer to each other", s.facts[o.root].show())
+						u.block("it and %s refer to each other", s.facts[o.root].Shown())
 					}
 				}
 			}

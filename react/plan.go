@@ -90,8 +90,10 @@ type Step struct {
 
 // Skip is a row that is no target.
 type Skip struct {
+	Cloud   string `json:"cloud,omitempty"`
 	Kind    string `json:"kind,omitempty"`
 	ID      string `json:"id,omitempty"`
+	Name    string `json:"name,omitempty"`
 	Account string `json:"account,omitempty"`
 	Region  string `json:"region,omitempty"`
 	UID     string `json:"_id"`

@@ -26,12 +26,12 @@ var errUndeclared = errors.New("not declared")
 
 // selectRows runs the rule's statement.
 func (s *planning) selectRows(ctx context.Context) (map[string]*match, error) {
-	q, err := s.Estate.render(s.rule.Name, s.rule.SQL, s.now, s.Settings, s.rule.Params)
+	q, err := s.Estate.render(s.rule.Name, s.rule.SQL, s.now, s.Settings, s.rule)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range s.Estate.names(q) {
-		if !slices.Contains(s.rule.Reads, name) && !slices.Contains(s.rule.Absent, name) {
+		if !slices.Contains(s.rule.Reads, name) && !slices.Contains(s.rule.Absent, name) && !slices.Contains(s.rule.Kinds, name) {
 			return nil, fmt.Errorf("its SQL names %s, which reads does not list: %w", name, errUndeclared)
 		}
 	}

@@ -60,9 +60,9 @@ func (r *run) try(ctx context.Context, t *Target, s Step) error {
 	cur, err := r.inspect(ctx, s)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s %s: %w", s.Resource.Kind, s.Resource.ID, err)
+		return fmt.Errorf("%s: %w", s.Resource.Shown(), err)
 	case cur == nil && s.Verb != action.Delete && s.Verb != action.Detach:
-		return fmt.Errorf("%s %s: it is gone", s.Resource.Kind, s.Resource.ID)
+		return fmt.Errorf("%s: it is gone", s.Resource.Shown())
 	case cur == nil, s.Verb == action.Detach && ending(cur.Status), entry.State == Called && s.Verb != action.Delete, s.tagged(cur.Tags), s.switched(cur.Status):
 		// It is as it should be, or the answer was that it will be.
 		return r.enter(ctx, entry, Done, "", nil)
@@ -73,10 +73,10 @@ func (r *run) try(ctx context.Context, t *Target, s Step) error {
 		}
 		return r.enter(ctx, entry, Done, "", nil)
 	case r.confirm[t.UID]:
-		return fmt.Errorf("%s %s no longer matches, and is still there", s.Resource.Kind, s.Resource.ID)
+		return fmt.Errorf("%s no longer matches, and is still there", s.Resource.Shown())
 	}
 	if s, err = r.renewed(s, cur); err != nil {
-		return fmt.Errorf("%s %s: %w", s.Resource.Kind, s.Resource.ID, err)
+		return fmt.Errorf("%s: %w", s.Resource.Shown(), err)
 	}
 	entry.Calls = s.Calls
 	if err := r.enter(ctx, entry, Intent, "", nil); err != nil {
@@ -322,7 +322,7 @@ type heldError struct {
 }
 
 func (e *heldError) Error() string {
-	return fmt.Sprintf("%s %s: it is being deleted and waits for its finalizers %s: apply the plan again to go on", e.of.Kind, e.of.ID, strings.Join(e.held, ", "))
+	return fmt.Sprintf("%s: it is being deleted and waits for its finalizers %s: apply the plan again to go on", e.of.Shown(), strings.Join(e.held, ", "))
 }
 
 // waits awaits the deletion of a step's resource; the action is waiting where
@@ -360,7 +360,7 @@ func (r *run) await(ctx context.Context, s Step) error {
 		case err == nil && len(cur.Held) > 0 && r.now().Sub(began) >= r.patience()/heldShare:
 			return &heldError{s.Resource, cur.Held}
 		case !r.now().Before(deadline):
-			return fmt.Errorf("%s %s: its deletion was called for and is not done after %s: apply the plan again to go on", s.Resource.Kind, s.Resource.ID, r.patience())
+			return fmt.Errorf("%s: its deletion was called for and is not done after %s: apply the plan again to go on", s.Resource.Shown(), r.patience())
 		}
 		if err := r.sleep(ctx); err != nil {
 			return err

@@ -65,7 +65,7 @@ func (s *planning) changed(uid string) string {
 func (s *planning) skip(uid, format string, args ...any) {
 	k := Skip{UID: uid, Why: fmt.Sprintf(format, args...)}
 	if f := s.facts[uid]; f != nil {
-		k.Kind, k.ID, k.Account, k.Region = f.Kind, f.ID, f.Account, f.Region
+		k.Cloud, k.Kind, k.ID, k.Name, k.Account, k.Region = f.Cloud, f.Kind, f.ID, f.Name, f.Account, f.Region
 	}
 	s.plan.Skipped = append(s.plan.Skipped, k)
 }
@@ -129,8 +129,6 @@ func (s *planning) isTarget(uid string) bool {
 		s.skip(uid, "its creation time is not known")
 	case f.CreatedAt.IsZero() && s.rule.Action == action.Delete && s.rule.Grace == 0:
 		s.skip(uid, "its API tells no creation time: the rule needs a grace")
-	case s.changed(uid) != "":
-		s.skip(uid, "%s", s.changed(uid))
 	case s.deleted(f):
 		return false // its row stays for a while, as that of a terminated machine
 	case !s.Calls.Can(s.rule.Action, f.Kind):
@@ -144,10 +142,18 @@ func (s *planning) isTarget(uid string) bool {
 			s.skip(uid, "%s", why)
 			return false
 		}
+		is := s.expired
 		if s.rule.Schedule != "" {
-			return s.scheduled(f, row)
+			is = s.scheduled
 		}
-		return s.expired(f, row)
+		if !is(f, row) {
+			return false
+		}
+		if why := s.changed(uid); why != "" {
+			s.skip(uid, "%s", why)
+			return false
+		}
+		return true
 	}
 	return false
 }

@@ -35,8 +35,8 @@ func DefaultSettings() Settings {
 // The functions are: now, an instant literal; ago DURATION, an instant before
 // it; tag KEY or tag COLUMN KEY; owner or owner COLUMN; json COLUMN KEY; seconds FROM TO; epoch TIME;
 // literal TEXT; param NAME; seconds_of DURATION; table NAME, whether it is there; prices, prices BASE or prices BASE VARIANT; required_tags;
-// expires and expiration, the tags that say when a resource ends.
-func (e *Estate) render(name, text string, now time.Time, s Settings, params map[string]string) (string, error) {
+// expires and expiration, the tags that say when a resource ends; kinds COLUMN, whether that is one of the rule's kinds.
+func (e *Estate) render(name, text string, now time.Time, s Settings, r *Rule) (string, error) {
 	funcs := template.FuncMap{
 		"now": func() string { return e.Dialect.instant(now) },
 		"ago": func(d string) (string, error) {
@@ -62,8 +62,9 @@ func (e *Estate) render(name, text string, now time.Time, s Settings, params map
 			return priceTable(s.Prices, of...), nil
 		},
 		"table": e.Has,
+		"kinds": func(column string) string { return amongKinds(column, r.Kinds) },
 		"param": func(name string) (string, error) {
-			v, ok := params[name]
+			v, ok := r.Params[name]
 			if !ok {
 				return "", fmt.Errorf("there is no parameter %q", name)
 			}
@@ -79,6 +80,32 @@ func (e *Estate) render(name, text string, now time.Time, s Settings, params map
 		return "", templateError(err)
 	}
 	return b.String(), nil
+}
+
+// amongKinds is a condition that a column fits one of several globs, or is not
+// far from one: targets are held against the globs themselves.
+func amongKinds(column string, globs []string) string {
+	if len(globs) == 0 {
+		return "1 = 1"
+	}
+	var exact, conditions []string
+	for _, g := range globs {
+		if !strings.ContainsAny(g, `*?[\`) {
+			exact = append(exact, literal(g))
+			continue
+		}
+		// Of a set of characters only what stands before it counts.
+		before, _, set := strings.Cut(g, "[")
+		if set {
+			g = before + "*"
+		}
+		like := strings.NewReplacer("_", "!_", "%", "!%", "!", "!!", "*", "%", "?", "_", `\`, "").Replace(g)
+		conditions = append(conditions, column+" LIKE "+literal(like)+" ESCAPE '!'")
+	}
+	if len(exact) > 0 {
+		conditions = append(conditions, column+" IN ("+strings.Join(exact, ", ")+")")
+	}
+	return "(" + strings.Join(conditions, " OR ") + ")"
 }
 
 // templateError leaves out what only the library's authors want to know.

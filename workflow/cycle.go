@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,6 +65,8 @@ type CycleReport struct {
 	Jobs       []JobReport
 	// Interrupted says that the caller ended it early.
 	Interrupted bool
+
+	applying map[string]bool // rules that are applied
 }
 
 // Models are those built in a sink.
@@ -116,6 +119,24 @@ func (r *CycleReport) Err() error {
 	return errors.Join(all...)
 }
 
+// React is what the rules planned and what came of it.
+func (r *CycleReport) React() *react.Report {
+	x := &react.Report{Plans: slices.Clone(r.Plans), Results: map[string][]react.Result{}, Failed: map[string]error{}}
+	for _, p := range r.Plans {
+		if r.applying[p.Rule] && p.Refused == "" && len(p.Ready()) == 0 {
+			x.Results[p.Rule] = []react.Result{}
+		}
+	}
+	for _, o := range r.Outcomes {
+		if o.Err != nil {
+			x.Failed[o.Rule] = o.Err
+		} else {
+			x.Results[o.Rule] = o.Results
+		}
+	}
+	return x
+}
+
 // Run runs the cycle. When ctx ends, what is read is committed, what is being
 // called is entered in the ledger, and the cycle ends; stop ends the commit as
 // well. The error is that of the configuration; all else is in the report.
@@ -130,6 +151,7 @@ func (c *Cycle) Run(ctx, stop context.Context) (*CycleReport, error) {
 	if err := x.prepare(); err != nil {
 		return nil, err
 	}
+	x.report.applying = x.applying
 	ctx, span := x.Tracer.Start(ctx, "cycle", trace.WithAttributes(attribute.String("dewpoint.cycle_id", id.String())))
 	if err := x.run(ctx, stop); err != nil {
 		endSpan(span, err)

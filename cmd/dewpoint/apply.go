@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 
 type applyFlags struct {
 	targets
+	reportFlag
 	approve bool
 }
 
@@ -48,6 +50,7 @@ Exit codes: 0 all was done, 3 something was left and is said, 1 failed.`,
 	}
 	f.targets.flags(cmd, "read this sink, by `URL` (default as sync writes)")
 	cmd.Flags().BoolVar(&f.approve, "auto-approve", false, "plan and apply without a file in between")
+	f.reportFlag.flag(cmd)
 	return cmd
 }
 
@@ -84,18 +87,26 @@ func (a *app) apply(f *applyFlags, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	x := &react.Report{Plans: plans, Results: map[string][]react.Result{}}
 	left := false
-	for _, p := range plans {
-		results, err := a.applyPlan(ctx, c, cat, actor, store, p)
-		if err != nil {
+	for i, p := range plans {
+		if x.Results[p.Rule], err = a.applyPlan(ctx, c, cat, actor, store, p); err != nil {
+			x.Plans = plans[:i]
+			return errors.Join(err, f.write(x))
+		}
+		if i > 0 {
+			fmt.Fprintln(a.out.Out)
+		}
+		if err := a.printPlan(x, p, true); err != nil {
 			return err
 		}
-		if err := a.printResults(p, results); err != nil {
-			return err
-		}
-		for _, r := range results {
+		for _, r := range x.Results[p.Rule] {
 			left = left || !r.Done
 		}
+	}
+	a.printTotal(x)
+	if err := f.write(x); err != nil {
+		return err
 	}
 	if left {
 		return exitError(exitPartial)
@@ -150,36 +161,26 @@ func (a *app) applyPlan(ctx context.Context, c *workflow.Config, cat *catalog.Ca
 	return x.Apply(ctx, p)
 }
 
-func (a *app) printResults(p *react.Plan, results []react.Result) error {
-	done, saved := 0, 0.0
-	for _, r := range results {
-		if r.Done {
-			done++
-			saved += r.Saving
-		}
-	}
-	text := fmt.Sprintf("%d of %d done", done, len(results))
-	if saved > 0 {
-		text += fmt.Sprintf(", about %.2f a month saved", saved)
-	}
-	fmt.Fprintf(a.out.Out, "%s: %s, %d blocked, %d waiting, %d left alone.\n", a.out.Bold(p.Rule), text, len(p.Blocked()), len(p.Waiting), len(p.Skipped))
-	t := term.NewTable("", "RESOURCE", "ACCOUNT", "REGION", "OWNER", "WHY").Keep(2)
-	for _, r := range results {
-		word, why := "done", r.Target.Why()
-		if !r.Done {
-			word, why = "left", r.Why
-		}
-		t.Row(word, r.Shown(), r.Account, r.Region, r.Owner, why)
-		for _, m := range r.Takes {
-			if r.Done {
-				t.Row("  with it", m.Shown(), m.Account, m.Region, "", m.Why)
-			}
-		}
-	}
-	if t.Len() == 0 {
+// reportFlag is the flag --report.
+type reportFlag struct{ file string }
+
+func (f *reportFlag) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.file, "report", "", "also write what was done and what was left, and why, as Markdown to\nthis `file`")
+}
+
+// write writes what came of plans to the file that is named, if one is.
+func (f reportFlag) write(x *react.Report) error {
+	if f.file == "" {
 		return nil
 	}
-	return t.Write(a.out)
+	var b bytes.Buffer
+	if text := x.Total(); text != "" {
+		b.WriteString(text + "\n\n")
+	}
+	if err := x.WriteMarkdown(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(f.file, b.Bytes(), 0o600)
 }
 
 func (a *app) ledgerCommand() *cobra.Command {

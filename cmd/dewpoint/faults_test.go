@@ -236,8 +236,8 @@ func TestApplySurvives(t *testing.T) {
 	}
 	g.gate.through(faults)
 	out := g.exits(1, "react", "apply", "plan.json")
-	g.wants(out, "^tag-policy: 2 of 2 done", "^expired: 6 of 8 done, 1 blocked", "left +aws_ec2_volume "+g.ids["denied"]+" .*UnauthorizedOperation",
-		"left +aws_ec2_volume "+g.ids["changed"]+" .* the tags of aws_ec2_volume "+g.ids["changed"]+" have changed: plan again",
+	g.wants(out, "^tag-policy: 2 of 2 done", "^expired: 6 of 8 done, 1 blocked", "not done +aws_ec2_volume "+g.ids["denied"]+" .*UnauthorizedOperation",
+		"not done +aws_ec2_volume "+g.ids["changed"]+" .* the tags of .* have changed: plan again",
 		"on fresh rows the plan of untagged is refused: 6 resources were deleted in 24 hours, 3 more would be over the limit of 8 for all rules")
 
 	want := []string{"CreateTags typo-1", "CreateTags typo-2", "DeleteTags typo-1", "DeleteTags typo-2"}
@@ -309,7 +309,7 @@ func (g *ground) absence() {
 	g.exits(0, "sync", "-q")
 	g.wants(g.exits(0, plan...), "^empty-vpcs: 1 of 1 matched to be done")
 	g.gate.through(denied)
-	g.wants(g.exits(3, apply...), "left +aws_ec2_vpc "+unknown)
+	g.wants(g.exits(3, apply...), "not done +aws_ec2_vpc "+unknown)
 	if writes := g.gate.writes(); slices.ContainsFunc(writes, func(w string) bool { return strings.HasPrefix(w, "DeleteVpc") }) {
 		g.Errorf("the calls are %s", writes)
 	}
@@ -357,7 +357,7 @@ react:
 	g.exits(0, sync...)
 	g.wants(g.exits(0, plan...), "^expired: 1 of 2 matched to be done, 1 blocked", "it is referred to by aws_ec2_launch_template")
 	g.gate.through(denied)
-	g.wants(g.exits(3, apply...), "left +aws_ec2_snapshot .*"+unknown)
+	g.wants(g.exits(3, apply...), "not done +aws_ec2_snapshot .*"+unknown)
 	g.gate.through(nil)
 	g.wants(g.exits(0, apply...), "^expired: 1 of 1 done, 1 blocked")
 	if text := ec2(g.T, g.moto, "DescribeSnapshots"); strings.Contains(text, ">"+free+"<") || !strings.Contains(text, ">"+used+"<") {

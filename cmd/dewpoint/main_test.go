@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "google": googleCommand, "kube": kubeCommand, "receiver": receiverCommand, "probe": probeCommand, "port": portCommand},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "aws": awsCommand, "waitfor": waitFor, "postgres": postgresCommand, "moto": motoCommand, "hour": hourCommand, "page": pageCommand, "google": googleCommand, "kube": kubeCommand, "receiver": receiverCommand, "probe": probeCommand, "port": portCommand},
 		Setup: offline, Condition: condition,
 	})
 }
@@ -41,6 +42,7 @@ func offline(e *testscript.Env) error {
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("NO_COLOR", "1")
 	e.Values[serverKey{}] = new(*awsfake.Server)
+	e.Values[motoKey{}] = new(sync.Map)
 	e.Values[kubeKey{}] = new(*kubetest.Server)
 	e.Values[googleKey{}] = new(*gcpfake.Server)
 	e.Values[receiverKey{}] = new(*receiver)

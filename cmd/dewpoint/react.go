@@ -194,40 +194,89 @@ func (a *app) printPlans(plans []*react.Plan, format string) error {
 	case "markdown":
 		return react.WriteMarkdown(a.out.Out, plans)
 	}
-	for i, p := range plans {
+	return a.printReport(&react.Report{Plans: plans}, true)
+}
+
+// shownRows is how many resources of a plan are listed that nothing is done to,
+// where not all are asked for.
+const shownRows = 20
+
+// printReport says what plans come to, and what came of them. Without all, what
+// nothing is done to is cut off after some.
+func (a *app) printReport(x *react.Report, all bool) error {
+	for i, p := range x.Plans {
 		if i > 0 {
 			fmt.Fprintln(a.out.Out)
 		}
-		fmt.Fprintf(a.out.Out, "%s: %s\n", a.out.Bold(p.Rule), p.Sentence())
-		t := term.NewTable("", "RESOURCE", "ACCOUNT", "REGION", "OWNER", "WHY").Keep(2)
-		for _, x := range p.Ready() {
-			t.Row(string(x.Steps[len(x.Steps)-1].Verb), x.Shown(), x.Account, x.Region, x.Owner, x.Why())
-			for _, s := range x.Steps {
-				for _, c := range s.Calls {
-					if c.Says != "" {
-						t.Row("  before", s.Resource.Shown(), s.Resource.Account, s.Resource.Region, "", c.Op+": "+c.Says)
-					}
-				}
-			}
-			for _, m := range x.Takes {
-				t.Row("  with it", m.Shown(), m.Account, m.Region, "", m.Why)
-			}
-		}
-		for _, x := range p.Blocked() {
-			t.Row("blocked", x.Shown(), x.Account, x.Region, x.Owner, strings.Join(x.Blockers, "; "))
-		}
-		for _, x := range p.Waiting {
-			t.Row("waits", x.Shown(), x.Account, x.Region, x.Owner, "until "+x.DueAt.Format("2006-01-02 15:04")+": "+x.Why())
-		}
-		for _, x := range p.Skipped {
-			t.Row("left alone", x.Kind+" "+x.ID, x.Account, x.Region, "", x.Why)
-		}
-		if t.Len() == 0 {
-			continue
-		}
-		if err := t.Write(a.out); err != nil {
+		if err := a.printPlan(x, p, all); err != nil {
 			return err
 		}
+	}
+	a.printTotal(x)
+	return nil
+}
+
+// printTotal says what came of several plans.
+func (a *app) printTotal(x *react.Report) {
+	if text := x.Total(); text != "" && len(x.Results) > 1 {
+		fmt.Fprintf(a.out.Out, "\n%s\n", text)
+	}
+}
+
+func (a *app) printPlan(x *react.Report, p *react.Plan, all bool) error {
+	fmt.Fprintf(a.out.Out, "%s: %s\n", a.out.Bold(p.Rule), term.Clean(x.Sentence(p)))
+	t := term.NewTable("", "RESOURCE", "ACCOUNT", "REGION", "OWNER", "WHY").Keep(2).Below()
+	row := func(word string, of react.Target, why string) {
+		t.Row(word, of.Shown(), of.Account, of.Region, of.Owner, why)
+	}
+	acted := func(word string, of react.Target) {
+		row(word, of, of.Why())
+		for _, s := range of.Steps {
+			for _, c := range s.Calls {
+				if c.Says != "" {
+					t.Row("  before", s.Resource.Shown(), s.Resource.Account, s.Resource.Region, "", c.Op+": "+c.Says)
+				}
+			}
+		}
+		for _, m := range of.Takes {
+			t.Row("  with it", m.Shown(), m.Account, m.Region, "", m.Why)
+		}
+	}
+	results, applied := x.Results[p.Rule]
+	for _, r := range results {
+		if r.Done {
+			acted("done", r.Target)
+		} else {
+			row("not done", r.Target, r.Why)
+		}
+	}
+	if !applied {
+		for _, r := range p.Ready() {
+			acted(string(r.Verb()), r)
+		}
+	}
+	before := t.Len()
+	for _, r := range p.Blocked() {
+		row("blocked", r, strings.Join(r.Blockers, "; "))
+	}
+	for _, r := range p.Waiting {
+		row("waits", r, "until "+r.DueAt.Format("2006-01-02 15:04")+": "+r.Why())
+	}
+	for _, r := range p.Skipped {
+		t.Row("left alone", r.Shown(), r.Account, r.Region, "", r.Why)
+	}
+	more := 0
+	if !all {
+		more = t.Cut(before + shownRows)
+	}
+	if t.Len() == 0 {
+		return nil
+	}
+	if err := t.Write(a.out); err != nil {
+		return err
+	}
+	if more > 0 {
+		fmt.Fprintf(a.out.Out, "and %d more\n", more)
 	}
 	return nil
 }

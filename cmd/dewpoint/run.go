@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 
 type runFlags struct {
 	targets
+	reportFlag
 	planOnly   bool
 	replay     string
 	noProgress bool
@@ -60,6 +62,7 @@ Exit codes: 0 complete, 3 something could not be read or done and is said,
 	fl.StringVar(&f.replay, "replay", "", "read this `folder` of kept answers, not the cloud, and apply nothing")
 	fl.BoolVarP(&f.noProgress, "no-progress", "q", false, "show no progress")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "report all kinds, scopes and problems, and all that rules leave alone")
+	f.reportFlag.flag(cmd)
 	return cmd
 }
 
@@ -95,6 +98,9 @@ func (a *app) run(c *workflow.Config, f *runFlags) error {
 		return err
 	}
 	if err := a.printCycle(r, f); err != nil {
+		return err
+	}
+	if err := f.write(r.React()); err != nil {
 		return err
 	}
 	switch r.State() {
@@ -142,26 +148,17 @@ func (a *app) printCycle(r *workflow.CycleReport, f *runFlags) error {
 	return nil
 }
 
-// printRules says what the rules would do, and what was done.
+// printRules says what the rules would do, and what was done. Of those that
+// nothing was applied of, it says how much.
 func (a *app) printRules(r *workflow.CycleReport, verbose bool) error {
-	applied := map[string]workflow.Outcome{}
-	for _, o := range r.Outcomes {
-		applied[o.Rule] = o
-	}
-	for _, p := range r.Plans {
-		if o, ok := applied[p.Rule]; ok && o.Err == nil {
-			if err := a.printResults(p, o.Results); err != nil {
-				return err
-			}
-			continue
+	x := r.React()
+	for _, p := range x.Plans {
+		if _, applied := x.Results[p.Rule]; !applied && !verbose {
+			fmt.Fprintf(a.out.Out, "%s: %s\n", a.out.Bold(p.Rule), term.Clean(x.Sentence(p)))
 		}
-		if verbose {
-			if err := a.printPlans([]*react.Plan{p}, "table"); err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintf(a.out.Out, "%s: %s\n", a.out.Bold(p.Rule), p.Sentence())
 	}
-	return nil
+	if !verbose {
+		x.Plans = slices.DeleteFunc(x.Plans, func(p *react.Plan) bool { return x.Results[p.Rule] == nil })
+	}
+	return a.printReport(x, verbose)
 }

@@ -54,10 +54,13 @@ type Resource struct {
 
 // Shown is its kind with what people know it by.
 func (r Resource) Shown() string {
-	if r.Cloud == "kubernetes" && r.Name != "" {
+	switch {
+	case r.Name == "" || r.Name == r.ID:
+		return r.Kind + " " + r.ID
+	case r.Cloud == "kubernetes": // the id is a uid
 		return r.Kind + " " + r.Name
 	}
-	return r.Kind + " " + r.ID
+	return r.Kind + " " + r.ID + " (" + r.Name + ")"
 }
 
 // As is the resource as it is now: what its calls are made of anew.

@@ -68,6 +68,7 @@ type Table struct {
 	keep   []bool
 	rows   [][]string
 	indent string
+	below  bool
 }
 
 // NewTable returns a table with a header. Columns whose title begins with ">"
@@ -96,6 +97,13 @@ func (t *Table) Keep(n int) *Table {
 	return t
 }
 
+// Below has the last column stand below the others, in as many lines as it
+// needs, on a screen that is too narrow for it.
+func (t *Table) Below() *Table {
+	t.below = true
+	return t
+}
+
 // Row adds a row.
 func (t *Table) Row(cells ...string) {
 	for len(cells) < len(t.header) {
@@ -106,6 +114,13 @@ func (t *Table) Row(cells ...string) {
 
 // Len is the number of rows.
 func (t *Table) Len() int { return len(t.rows) }
+
+// Cut leaves the first n rows and returns how many others there were.
+func (t *Table) Cut(n int) int {
+	more := max(0, len(t.rows)-n)
+	t.rows = t.rows[:len(t.rows)-more]
+	return more
+}
 
 // Write writes the table; a header of empty titles is left out.
 func (t *Table) Write(s *Screen) error {
@@ -120,13 +135,29 @@ func (t *Table) Write(s *Screen) error {
 	if total > 0 {
 		total -= len(t.indent)
 	}
-	widths = Fit(widths, t.keep, total)
+	sum := -gap
+	for _, w := range widths {
+		sum += gap + w
+	}
+	last := len(widths) - 1
+	below := t.below && total > 0 && sum > total
+	margin := widths[0] + gap
+	if below {
+		widths = widths[:last]
+	}
+	widths = Fit(widths, t.keep[:len(widths)], total)
 	var b strings.Builder
 	if h := Line(t.header, widths, t.right); h != "" {
 		b.WriteString(t.indent + s.Bold(h) + "\n")
 	}
 	for _, r := range t.rows {
 		b.WriteString(strings.TrimRight(t.indent+Line(r, widths, t.right), " ") + "\n")
+		if !below || r[last] == "" {
+			continue
+		}
+		for _, line := range Wrap(r[last], max(total-margin, minColumn)) {
+			b.WriteString(t.indent + strings.Repeat(" ", margin) + line + "\n")
+		}
 	}
 	_, err := io.WriteString(s.Out, b.String())
 	return err
