@@ -33,20 +33,40 @@ type unit struct {
 // call does.
 func (s *planning) detach(u *unit, l link) bool {
 	can, _ := s.Calls.Detaches(l.fromKind, l.relation, s.facts[l.to].Kind)
-	if can && !u.loose(l) {
+	if can && !u.severed(l) {
 		u.detached = append(u.detached, l)
 	}
 	return can
 }
 
-// loose says whether a reference is taken away before.
-func (u *unit) loose(l link) bool {
+// severed says whether a reference is taken away before.
+func (u *unit) severed(l link) bool {
 	return slices.ContainsFunc(u.detached, func(d link) bool { return d.from == l.from && d.to == l.to && d.relation == l.relation })
 }
 
 type member struct {
 	why   string
 	along bool
+	// by is the member that it hangs on; a loose one does not depend on it, and
+	// goes down only if nothing else refers to it.
+	by    string
+	loose bool
+}
+
+// shed leaves out loose members that something outside refers to, with what
+// hangs on them.
+func (s *planning) shed(u *unit) {
+	for changed := true; changed; {
+		changed = false
+		for uid, m := range u.members {
+			_, there := u.members[m.by]
+			used := slices.ContainsFunc(s.inward[uid], func(l link) bool { return l.onDelete != string(schema.None) && u.members[l.from] == nil })
+			if m.by != "" && !there || m.loose && used {
+				delete(u.members, uid)
+				changed = true
+			}
+		}
+	}
 }
 
 func (u *unit) block(format string, args ...any) {
@@ -64,6 +84,9 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 	}
 	if err := s.grow(ctx, units); err != nil {
 		return err
+	}
+	for _, u := range units {
+		s.shed(u)
 	}
 	if err := s.surroundings(ctx, units); err != nil {
 		return err
@@ -112,7 +135,7 @@ func (s *planning) deletions(ctx context.Context, due []string) error {
 		t := &s.plan.Targets[i]
 		for uid := range u.members {
 			for _, l := range s.inward[uid] {
-				if down[l.from] && u.members[l.from] == nil && l.onDelete != string(schema.None) && !u.loose(l) && !slices.Contains(t.After, l.from) {
+				if down[l.from] && u.members[l.from] == nil && l.onDelete != string(schema.None) && !u.severed(l) && !slices.Contains(t.After, l.from) {
 					t.After = append(t.After, l.from)
 				}
 			}
@@ -174,25 +197,33 @@ func (s *planning) grow(ctx context.Context, units []*unit) error {
 			return err
 		}
 		var next []joining
-		add := func(u *unit, uid, why string, along bool) {
-			if u.members[uid] == nil {
-				u.members[uid] = &member{why: why, along: along}
+		add := func(u *unit, uid string, m member) {
+			old := u.members[uid]
+			switch {
+			case old == nil:
+				u.members[uid] = &m
+				next = append(next, joining{u, uid})
+			case old.loose && !m.loose:
+				*old = m
 				next = append(next, joining{u, uid})
 			}
 		}
 		for _, j := range frontier {
 			f := s.facts[j.uid]
+			if j.u.members[j.uid].loose {
+				continue // what refers to it keeps it
+			}
 			for _, l := range s.inward[j.uid] {
 				i := slices.IndexFunc(s.rule.With, func(w WithKind) bool { return w.Kind == l.fromKind })
 				switch {
-				case i >= 0 && l.onDelete != string(schema.None):
-					add(j.u, l.from, fmt.Sprintf("%s %s", l.relation, f.Shown()), s.along[l.from])
+				case i >= 0:
+					add(j.u, l.from, member{fmt.Sprintf("%s %s", l.relation, f.Shown()), s.along[l.from], j.uid, l.onDelete == string(schema.None)})
 				case l.onDelete == string(schema.Cascade):
-					add(j.u, l.from, fmt.Sprintf("%s %s, which it cannot outlive", l.relation, f.Shown()), true)
+					add(j.u, l.from, member{fmt.Sprintf("%s %s, which it cannot outlive", l.relation, f.Shown()), true, j.uid, false})
 				}
 			}
 			for _, l := range s.takes[j.uid] {
-				add(j.u, l.to, "may be deleted together with "+f.Shown(), true)
+				add(j.u, l.to, member{"may be deleted together with " + f.Shown(), true, j.uid, false})
 			}
 		}
 		ids = ids[:0]

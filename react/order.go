@@ -53,7 +53,12 @@ func (s *planning) sequence(u *unit) {
 			u.order = append(u.order, uid)
 		}
 	}
-	visit(u.root) // all that has calls refers to it, if by others
+	for _, uid := range slices.Sorted(maps.Keys(u.members)) {
+		if uid != u.root && state[uid] == 0 && u.members[uid].loose {
+			visit(uid) // nothing says that it goes before
+		}
+	}
+	visit(u.root) // all else that has calls refers to it, if by others
 }
 
 func byEnds(a, b link) int {

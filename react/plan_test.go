@@ -260,6 +260,7 @@ func TestBundledRules(t *testing.T) {
 		balancer("lb-full", full)
 		balancer("lb-empty", hollow)
 		balancer("lb-mixed", full, hollow)
+		balancer("lb-alone", put("aws_elbv2_target_group", "tg-alone", row{"created_at": time.Time{}}))
 		p := w.planner()
 		for name, want := range map[string]map[string]string{
 			"unattached-volumes": {"vol-free": "CreateSnapshot vol-free, DeleteVolume vol-free", "vol-unknown": "skipped: its tags are not known"},
@@ -273,7 +274,8 @@ func TestBundledRules(t *testing.T) {
 			"idle-nat-gateways": {"nat-idle": "DeleteNatGateway nat-idle"},
 			"stale-access-keys": {"AKIAOLD": "DeleteAccessKey AKIAOLD", "AKIAUNUSED": "DeleteAccessKey AKIAUNUSED"},
 			"load-balancers-without-targets": {
-				"lb-empty": "DeleteLoadBalancer lb-empty",
+				"lb-empty": "DeleteListener lb-empty/listener, DeleteLoadBalancer lb-empty", // what others use stays
+				"lb-alone": "DeleteListener lb-alone/listener, DeleteTargetGroup tg-alone, DeleteLoadBalancer lb-alone",
 			},
 		} {
 			t.Run(name, func(t *testing.T) {

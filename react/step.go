@@ -278,16 +278,25 @@ func (r *run) made(ctx context.Context, entry *Action, s Step, c action.Call) (r
 	return request, r.operation(ctx, w, s, c, request)
 }
 
+// lookAgain is after how many calls of a sweep, which may take hours, the
+// resource is looked at again.
+const lookAgain = 100
+
 // swept makes a call for all that another lists. The ledger says how far it is.
 func (r *run) swept(ctx context.Context, entry *Action, s Step, c action.Call) (request string, err error) {
 	w, ok := r.Cloud.(action.Sweeper)
 	if !ok {
 		return "", fmt.Errorf("%s for each of %s: %w", c.Op, c.Each.Op, action.ErrCannot)
 	}
-	before := entry.Swept
+	before, pages := entry.Swept, 0
 	return w.Sweep(ctx, s.Resource, c, func(n int) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
+		}
+		if pages++; pages%lookAgain == 0 {
+			if _, err := r.inspect(ctx, s); err != nil {
+				return &action.Error{Err: err}
+			}
 		}
 		entry.Swept = before + n
 		return r.enter(ctx, *entry, Intent, "", nil)
