@@ -78,8 +78,8 @@ func chunked(values []string, ask func(list string) error, l list) error {
 func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, error) {
 	out := make(map[string]*fact, len(ids))
 	err := chunked(ids, func(list string) error {
-		rows, err := e.DB.QueryContext(ctx, fmt.Sprintf(`SELECT CAST(_id AS VARCHAR), kind, id, name, urn, cloud, account, region, created_at, %s, _scope, CAST(_hash AS VARCHAR), array_to_string(_unread, ', ')
-			FROM resources WHERE _id IN (%s)`, e.Dialect.document("tags"), list))
+		rows, err := e.DB.QueryContext(ctx, fmt.Sprintf(`SELECT CAST(_id AS VARCHAR), kind, id, name, urn, cloud, account, region, created_at, %s, _scope, CAST(_hash AS VARCHAR), %s
+			FROM resources WHERE _id IN (%s)`, e.Dialect.document("tags"), e.Dialect.value("_unread"), list))
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,12 @@ func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, err
 			if err := rows.Scan(&f.UID, &f.Kind, &f.ID, &name, &urn, &f.Cloud, &f.Account, &region, &created, &tags, &scope, &hash, &unread); err != nil {
 				return err
 			}
-			f.Name, f.URN, f.Region, f.scope, f.hash, f.unread = name.String, urn.String, region.String, scope.String, hash.String, unread.String
+			f.Name, f.URN, f.Region, f.scope, f.hash = name.String, urn.String, region.String, scope.String, hash.String
+			columns, err := texts(unread.String)
+			if err != nil {
+				return fmt.Errorf("_unread of %s: %w", f.show(), err)
+			}
+			f.unread = strings.Join(columns, ", ")
 			if created.Valid {
 				f.CreatedAt = created.Time.UTC()
 			}
@@ -111,6 +116,14 @@ func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, err
 		return nil, fmt.Errorf("read the resources: %w", err)
 	}
 	return out, nil
+}
+
+// texts reads a list of texts as JSON; NULL is none.
+func texts(doc string) (out []string, err error) {
+	if doc == "" {
+		return nil, nil
+	}
+	return out, json.Unmarshal([]byte(doc), &out)
 }
 
 // links reads edges by a condition on a list, which stands in it as %s.

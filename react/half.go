@@ -36,7 +36,7 @@ func (s *planning) readHalves(ctx context.Context, units []*unit) error {
 	}
 	slices.Sort(from)
 	return chunked(from, func(list string) error {
-		rows, err := s.Estate.DB.QueryContext(ctx, `SELECT kind, cloud, account, array_to_string(_unread, ',') AS unread, count(*)
+		rows, err := s.Estate.DB.QueryContext(ctx, `SELECT kind, cloud, account, `+s.Estate.Dialect.value("_unread")+`, count(*)
 			FROM resources WHERE kind IN (`+list+`) AND _unread IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`)
 		if err != nil {
 			return fmt.Errorf("count the rows that are not read whole: %w", err)
@@ -48,7 +48,9 @@ func (s *planning) readHalves(ctx context.Context, units []*unit) error {
 			if err := rows.Scan(&kind, &h.cloud, &h.account, &unread, &h.rows); err != nil {
 				return err
 			}
-			h.unread = strings.Split(unread, ",")
+			if h.unread, err = texts(unread); err != nil {
+				return fmt.Errorf("_unread of %s: %w", kind, err)
+			}
 			s.halves[kind] = append(s.halves[kind], h)
 		}
 		return rows.Err()

@@ -18,8 +18,7 @@ import (
 
 // Recheck reads anew what a plan reasons from and acts on, into a copy of the
 // first sink's estate, and plans its rule again on that with the same present.
-// The tables of the sink stay as they are; a sink that cannot be copied is
-// read into itself.
+// The tables of the sink stay as they are.
 func Recheck(c *Config, cat *catalog.Catalogue, rule *react.Rule, store react.Store, version string) func(context.Context, *react.Plan) (*react.Plan, error) {
 	return func(ctx context.Context, p *react.Plan) (again *react.Plan, err error) {
 		reads := closureOf(cat, rule, p)
@@ -150,10 +149,7 @@ func readAnew(ctx context.Context, c *Config, of closure, version string) (e *re
 	}
 	over, ok := sink.(sinks.Overlayer)
 	if !ok {
-		if err := syncOnly(ctx, c, sink, of, version); err != nil {
-			return nil, nil, err
-		}
-		return OpenEstate(ctx, c.Sinks[0])
+		return nil, nil, fmt.Errorf("%s makes no copies of an estate, which applying plans needs", sink.URL())
 	}
 	o, err := over.Overlay(ctx, names)
 	if err != nil {

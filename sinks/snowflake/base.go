@@ -37,6 +37,7 @@ type base struct {
 	// oldest is the time of the oldest row that the retention may end.
 	oldest   string
 	problems map[stage.ProblemKey]stage.ProblemCount
+	overlays []storedOverlay
 }
 
 // madeView is a row of dewpoint_views: the MD5 of the definition and, quoted,
@@ -58,7 +59,7 @@ type storedKind struct {
 
 // ownTables are dewpoint's, besides dewpoint_migrations.
 var ownTables = []string{
-	"resources", "edges", "resource_history", "sightings", "syncs", "scopes", "problems", "metrics", "kinds", "dewpoint_views", "dewpoint_lease",
+	"resources", "edges", "resource_history", "sightings", "syncs", "scopes", "problems", "metrics", "kinds", "dewpoint_views", "dewpoint_lease", "dewpoint_overlays",
 }
 
 // stagingPrefix begins the names of the tables that a commit uploads to.
@@ -83,9 +84,15 @@ UNION ALL SELECT 'oldest', DATE_PART(EPOCH_MICROSECOND, MIN(since))::VARCHAR, NU
 	UNION ALL SELECT MIN(y.started_at) FROM syncs y LEFT JOIN (SELECT DISTINCT _sync_id FROM resources) r ON r._sync_id = y.id WHERE r._sync_id IS NULL) o
 UNION ALL SELECT 'problem', kind, account, region, "CALL", "COLUMN", code, "COUNT"::VARCHAR, "SAMPLE" FROM problems`
 
+const overlaysQuery = `
+UNION ALL SELECT 'overlay', name, holder, CASE WHEN made_at < DATEADD(hour, -%d, CURRENT_TIMESTAMP()) THEN 'old' END, NULL, NULL, NULL, NULL, NULL FROM dewpoint_overlays`
+
 // readBase reads a schema that has dewpoint's tables, of any version.
 func readBase(ctx context.Context, c *conn) (*base, error) {
-	b, err := readState(ctx, c, objectsQuery+ownQuery)
+	b, err := readState(ctx, c, objectsQuery+ownQuery+fmt.Sprintf(overlaysQuery, overlayHours))
+	if missing(err) {
+		b, err = readState(ctx, c, objectsQuery+ownQuery)
+	}
 	if noColumn(err) {
 		return readState(ctx, c, objectsQuery+strings.Replace(ownQuery, "MD5(declared)", "NULL", 1))
 	}
@@ -158,6 +165,8 @@ func (b *base) own(r []string) error {
 		}
 	case "sightings":
 		b.sightings = number(r[1])
+	case "overlay":
+		b.overlays = append(b.overlays, storedOverlay{name: r[1], holder: r[2], old: r[3] != ""})
 	case "problem":
 		b.problems[stage.ProblemKey{Kind: r[1], Account: r[2], Region: r[3], Call: r[4], Column: r[5], Code: r[6]}] = stage.ProblemCount{Count: number(r[7]), Sample: r[8]}
 	case "kind":
@@ -231,7 +240,7 @@ func refusal(url string, c sinks.SchemaChange) error {
 	return &sinks.SchemaError{Kind: c.Table, Column: c.Column, Have: c.Have, Want: c.Want}
 }
 
-// sweep drops the tables that a sync left behind that was killed.
+// sweep drops what a sync or an application left behind that was killed.
 func (b *base) sweep(ctx context.Context, c *conn) error {
 	for name := range b.tables {
 		if strings.HasPrefix(name, stagingPrefix) {
@@ -241,7 +250,7 @@ func (b *base) sweep(ctx context.Context, c *conn) error {
 			delete(b.tables, name)
 		}
 	}
-	return nil
+	return b.sweepOverlays(ctx, c)
 }
 
 // recent returns when the columns were added or removed that were not there

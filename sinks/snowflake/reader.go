@@ -13,6 +13,10 @@ func OpenReader(ctx context.Context, rawURL string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openReader(ctx, cfg)
+}
+
+func openReader(ctx context.Context, cfg *config) (*sql.DB, error) {
 	tag := "dewpoint query"
 	cfg.driver.Params["QUERY_TAG"] = &tag
 	s := open(cfg, Options{})

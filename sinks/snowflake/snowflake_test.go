@@ -85,10 +85,11 @@ func newTarget(t *testing.T, url string, o Options) sinktest.Target {
 	}
 	t.Cleanup(func() { db.Close() })
 	return sinktest.Target{
-		Dialect: sinktest.Snowflake,
-		Place:   url,
-		Open:    func() (sinks.Sink, error) { return Open(t.Context(), url, o) },
-		Query:   func(q string) ([][]string, error) { return query(db, q) },
+		Dialect:      sinktest.Snowflake,
+		Place:        url,
+		Open:         func() (sinks.Sink, error) { return Open(t.Context(), url, o) },
+		Query:        func(q string) ([][]string, error) { return query(db, q) },
+		QueryOverlay: func(o sinks.Overlay, q string) ([][]string, error) { return query(o.(*overlay).db, q) },
 		Exec: func(q string) error {
 			_, err := db.Exec(q)
 			return err
