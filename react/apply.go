@@ -57,7 +57,7 @@ func (a *Applier) Apply(ctx context.Context, p *Plan) ([]Result, error) {
 	if p.Refused != "" {
 		return nil, fmt.Errorf("the plan of %s is refused: %s", p.Rule, p.Refused)
 	}
-	release, err := a.Store.Lock(ctx, "apply")
+	ctx, release, err := a.Store.Lock(ctx, "apply")
 	if err != nil {
 		return nil, err
 	}

@@ -561,7 +561,7 @@ func TestApplyRefuses(t *testing.T) {
 			t.Errorf("the calls are %s", s.calls)
 		}
 	}
-	release, err := p.Store.Lock(t.Context(), "apply")
+	_, release, err := p.Store.Lock(t.Context(), "apply")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -182,18 +182,18 @@ func (s *FileStore) PutAction(_ context.Context, a Action) error {
 
 // Lock implements Store by a lock on a file beside, which ends with the
 // process.
-func (s *FileStore) Lock(_ context.Context, name string) (func() error, error) {
+func (s *FileStore) Lock(ctx context.Context, name string) (context.Context, func() error, error) {
 	f, err := os.OpenFile(s.path+"."+name+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, s.failed(err)
+		return nil, nil, s.failed(err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			holder, _ := io.ReadAll(io.LimitReader(f, 64))
-			return nil, &LockedError{Name: name, Holder: strings.TrimSpace("process " + string(holder))}
+			return nil, nil, &LockedError{Name: name, Holder: strings.TrimSpace("process " + string(holder))}
 		}
-		return nil, s.failed(err)
+		return nil, nil, s.failed(err)
 	}
 	err = f.Truncate(0)
 	if err == nil {
@@ -201,9 +201,9 @@ func (s *FileStore) Lock(_ context.Context, name string) (func() error, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, s.failed(err)
+		return nil, nil, s.failed(err)
 	}
-	return f.Close, nil
+	return ctx, f.Close, nil
 }
 
 // Close implements Store.

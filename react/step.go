@@ -266,6 +266,9 @@ func (r *run) made(ctx context.Context, entry *Action, s Step, c action.Call) (r
 		if err := r.operation(ctx, w, s, c, request); err == nil || !errors.As(err, &e) || e.Unknown {
 			return request, err
 		}
+		if err := r.enter(ctx, *entry, Intent, request, nil); err != nil {
+			return request, err
+		}
 	}
 	if request, err = r.Cloud.Do(ctx, s.Resource, c); err != nil || !ok || request == "" {
 		return request, err

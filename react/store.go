@@ -23,7 +23,9 @@ type Store interface {
 	PutAction(ctx context.Context, a Action) error
 	// Lock takes a lease, which is held until the function returned is called
 	// or the process ends. It fails with a *LockedError while another holds it.
-	Lock(ctx context.Context, name string) (release func() error, err error)
+	// The context returned is ctx, and ends in time before another process may
+	// hold the lease.
+	Lock(ctx context.Context, name string) (held context.Context, release func() error, err error)
 	Close() error
 }
 

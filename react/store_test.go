@@ -92,17 +92,17 @@ func testStore(t *testing.T, open func() react.Store) {
 	actions(react.ActionFilter{Since: now.Add(time.Minute)}, y, x)
 	actions(react.ActionFilter{Since: now.Add(2 * time.Minute)}, y)
 
-	release, err := s.Lock(ctx, "apply")
+	_, release, err := s.Lock(ctx, "apply")
 	check(err)
 	var locked *react.LockedError
-	if _, err := open().Lock(ctx, "apply"); !errors.As(err, &locked) || locked.Holder == "" {
+	if _, _, err := open().Lock(ctx, "apply"); !errors.As(err, &locked) || locked.Holder == "" {
 		t.Errorf("a second lock: %v", err)
 	}
-	other, err := open().Lock(ctx, "other")
+	_, other, err := open().Lock(ctx, "other")
 	check(err)
 	check(other())
 	check(release())
-	release, err = open().Lock(ctx, "apply")
+	_, release, err = open().Lock(ctx, "apply")
 	check(err)
 	check(release())
 

@@ -175,7 +175,7 @@ func DefaultConfig() *Config {
 		HistoryRetention: Duration(400 * 24 * time.Hour),
 		LockTimeout:      Duration(time.Minute),
 		ScopeTimeout:     Duration(30 * time.Minute),
-		Serve:            ServeConfig{Schedule: "0 * * * *", Timezone: "UTC", CatchUp: "once", Listen: "127.0.0.1:9955"},
+		Serve:            ServeConfig{Schedule: "0 * * * *", Timezone: "UTC", CatchUp: "once", Listen: "127.0.0.1:9955", Lease: Duration(time.Minute)},
 		React: ReactConfig{
 			MetricsRetention: Duration(400 * 24 * time.Hour), OwnerTags: []string{"owner"}, RequiredTags: []string{"owner"},
 			ExpiresTags: react.DefaultSettings().ExpiresTags, ExpirationTags: react.DefaultSettings().ExpirationTags,

@@ -79,7 +79,9 @@ func OpenStore(ctx context.Context, c *Config) (react.Store, error) {
 			if err != nil {
 				return nil, hide(err, c.Sinks[0])
 			}
-			return react.NewPostgresStore(db), nil
+			s := react.NewPostgresStore(db)
+			s.Lease = time.Duration(c.Serve.Lease)
+			return s, nil
 		}
 	}
 	return react.OpenFileStore(c.React.State), nil

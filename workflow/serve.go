@@ -275,7 +275,7 @@ func (s *Server) elect(ctx context.Context) (daemon.Term, error) {
 		}
 	}
 	if isPostgres(c.Sinks[0]) {
-		l, err := postgres.Lead(ctx, c.Sinks[0], waiting)
+		l, err := postgres.Lead(ctx, c.Sinks[0], time.Duration(c.Serve.Lease), waiting)
 		if err != nil {
 			return nil, hide(err, c.Sinks[0])
 		}
@@ -283,7 +283,7 @@ func (s *Server) elect(ctx context.Context) (daemon.Term, error) {
 	}
 	store := react.OpenFileStore(c.React.State)
 	for {
-		release, err := store.Lock(ctx, "serve")
+		_, release, err := store.Lock(ctx, "serve")
 		var held *react.LockedError
 		if err == nil {
 			return &fileTerm{release}, nil

@@ -232,6 +232,7 @@ func TestMistakesInJobs(t *testing.T) {
 		"serve: {schedule: 10s}":                                         "serve: \"10s\" is shorter than a minute",
 		"serve: {timezone: Mars/Olympus}":                                `timezone "Mars/Olympus" is not known`,
 		"serve: {catch_up: all}":                                         "take once or skip",
+		"serve: {lease: 1s}":                                             "take 4s or more",
 		"serve: {listen: here}":                                          "write HOST:PORT",
 	} {
 		path := filepath.Join(t.TempDir(), "dewpoint.yaml")

@@ -20,9 +20,15 @@ type ServeConfig struct {
 	// CatchUp says what becomes of a time that passed while nobody served: once
 	// does a cycle at once, skip waits for the next time.
 	CatchUp string `yaml:"catch_up"`
+	// Lease is how long a leader that cannot be reached keeps others out, and
+	// who applies plans.
+	Lease Duration `yaml:"lease"`
 	// Listen is the address of metrics and probes; empty does not answer.
 	Listen string `yaml:"listen"`
 }
+
+// minLease leaves a second to renew a lease in, and another to end in.
+const minLease = 4 * time.Second
 
 func (s *ServeConfig) zone() (*time.Location, error) {
 	zone, err := time.LoadLocation(s.Timezone)
@@ -46,6 +52,9 @@ func (s *ServeConfig) validate() error {
 	}
 	if s.CatchUp != "once" && s.CatchUp != "skip" {
 		return fmt.Errorf("catch_up is %q: take once or skip", s.CatchUp)
+	}
+	if s.Lease < Duration(minLease) {
+		return fmt.Errorf("lease is %s: take %s or more", time.Duration(s.Lease), minLease)
 	}
 	if s.Listen != "" {
 		if _, _, err := net.SplitHostPort(s.Listen); err != nil {

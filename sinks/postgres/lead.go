@@ -17,16 +17,16 @@ type Leadership struct{ lease *lease }
 const standby = 2 * time.Second
 
 // Lead waits until this process leads those on the database of a URL, or ctx
-// ends. A leader that is killed on this host is followed at once, one elsewhere
-// when its lease has ended, after a minute. waiting, if not nil, is told who
-// leads meanwhile.
-func Lead(ctx context.Context, url string, waiting func(holder string)) (*Leadership, error) {
+// ends. A leader that is killed on this host is followed at once, one elsewhere,
+// or one that does not reach the database, when its lease has ended, after term.
+// waiting, if not nil, is told who leads meanwhile.
+func Lead(ctx context.Context, url string, term time.Duration, waiting func(holder string)) (*Leadership, error) {
 	s, err := Open(ctx, url, Options{})
 	if err != nil {
 		return nil, err
 	}
 	for {
-		l, err := s.tryLead(ctx)
+		l, err := s.tryLead(ctx, term)
 		var held *sinks.LockedError
 		if !errors.As(err, &held) {
 			return l, err
@@ -42,7 +42,7 @@ func Lead(ctx context.Context, url string, waiting func(holder string)) (*Leader
 	}
 }
 
-func (s *Sink) tryLead(ctx context.Context) (*Leadership, error) {
+func (s *Sink) tryLead(ctx context.Context, term time.Duration) (*Leadership, error) {
 	c, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -55,14 +55,15 @@ func (s *Sink) tryLead(ctx context.Context) (*Leadership, error) {
 	if err := c.ensureLease(ctx, leaderTable, "Which dewpoint serve leads, and until when that is believed."); err != nil {
 		return nil, err
 	}
-	l, err := s.tryAcquire(ctx, c, leaderTable)
+	l, err := s.tryAcquire(ctx, c, leaderTable, term)
 	if err != nil {
 		return nil, err
 	}
 	return &Leadership{l}, nil
 }
 
-// Lost is closed when another process leads, or may.
+// Lost is closed when another process leads, or soon may: when the lease was not
+// renewed for three quarters of its term.
 func (l *Leadership) Lost() <-chan struct{} { return l.lease.lost }
 
 // Resign lets another process lead.

@@ -20,20 +20,21 @@ type lease struct {
 	sink  *Sink
 	table string
 	token int64
+	// term is how long it is good for.
+	term time.Duration
 	// lost is closed when somebody else took the lease over, and of one that is
-	// strict also when it could not be renewed until it ended.
+	// strict also when it was not renewed for three quarters of its term: what
+	// goes on then has the last quarter to end in.
 	lost   chan struct{}
 	strict bool
 	stop   context.CancelFunc
 	done   chan struct{}
 }
 
-// How long a lease is good for and how often it is renewed. A sync that is
-// killed on this host is found out at once, elsewhere when its lease ends.
-const (
-	leaseTime  = 60 * time.Second
-	leaseRenew = 15 * time.Second
-)
+// leaseTime is how long a lease is good for; it is renewed four times as often.
+// A sync that is killed on this host is found out at once, elsewhere when its
+// lease ends.
+const leaseTime = time.Minute
 
 // The tables of leases: who syncs, and who leads several daemons.
 const (
@@ -53,7 +54,7 @@ INSERT INTO %[1]s (id, token) VALUES (1, 0) ON CONFLICT DO NOTHING`, table, lite
 func (s *Sink) acquire(ctx context.Context, c *conn) (*lease, error) {
 	deadline := time.Now().Add(s.opts.LockTimeout)
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		l, err := s.tryAcquire(ctx, c, leaseTable)
+		l, err := s.tryAcquire(ctx, c, leaseTable, leaseTime)
 		var locked *sinks.LockedError
 		if !errors.As(err, &locked) || !time.Now().Before(deadline) {
 			return l, err
@@ -68,8 +69,9 @@ func (s *Sink) acquire(ctx context.Context, c *conn) (*lease, error) {
 
 const leaseColumns = `host, pid, process, to_char(since, 'YYYY-MM-DD HH24:MI:SS "UTC"'), coalesce(expires_at > clock_timestamp(), false), token`
 
-func (s *Sink) tryAcquire(ctx context.Context, c *conn, table string) (*lease, error) {
-	l := &lease{sink: s, table: table, strict: table == leaderTable, lost: make(chan struct{}), done: make(chan struct{})}
+func (s *Sink) tryAcquire(ctx context.Context, c *conn, table string, term time.Duration) (*lease, error) {
+	l := &lease{sink: s, table: table, term: term, strict: table == leaderTable, lost: make(chan struct{}), done: make(chan struct{})}
+	asked := time.Now()
 	err := c.transaction(ctx, func() error {
 		// A row that is locked is that of a sync in its commit.
 		row, err := c.texts(ctx, "SELECT "+leaseColumns+" FROM "+table+" WHERE id = 1 FOR UPDATE SKIP LOCKED")
@@ -90,7 +92,7 @@ func (s *Sink) tryAcquire(ctx context.Context, c *conn, table string) (*lease, e
 		}
 		host, _ := os.Hostname()
 		l.token, err = c.count(ctx, fmt.Sprintf(`UPDATE %s SET token = token + 1, host = %s, pid = %d, process = %s, since = clock_timestamp(), expires_at = clock_timestamp() + %s
-			WHERE id = 1 RETURNING token`, table, literal(host), os.Getpid(), literal(processOf(os.Getpid())), interval(leaseTime)))
+			WHERE id = 1 RETURNING token`, table, literal(host), os.Getpid(), literal(processOf(os.Getpid())), interval(term)))
 		return err
 	})
 	if err != nil {
@@ -98,7 +100,7 @@ func (s *Sink) tryAcquire(ctx context.Context, c *conn, table string) (*lease, e
 	}
 	beat, stop := context.WithCancel(context.Background())
 	l.stop = stop
-	go l.renew(beat)
+	go l.renew(beat, asked)
 	return l, nil
 }
 
@@ -110,25 +112,35 @@ func interval(d time.Duration) string {
 	return fmt.Sprintf("interval '%d milliseconds'", d.Milliseconds())
 }
 
-// renew keeps the lease until it is stopped.
-func (l *lease) renew(ctx context.Context) {
+// renew keeps the lease, which was last asked for at an instant, until it is
+// stopped.
+func (l *lease) renew(ctx context.Context, asked time.Time) {
 	defer close(l.done)
-	tick := time.NewTicker(leaseRenew)
+	tick := time.NewTicker(l.term / 4)
 	defer tick.Stop()
-	renewed := time.Now()
 	for {
+		lapses := asked.Add(l.term * 3 / 4)
+		if !l.strict {
+			lapses = time.Now().Add(l.term) // the commit finds it out
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-time.After(time.Until(lapses)):
 		}
-		// A beat that fails is made up for by the next, or found out by the
-		// commit.
-		held, err := l.beat(ctx)
-		if err == nil && held {
-			renewed = time.Now()
-		}
-		if err == nil && !held || l.strict && time.Since(renewed) > leaseTime-leaseRenew {
+		// A beat that fails is made up for by the next. The server counts from
+		// when it was asked, or later.
+		now := time.Now()
+		beat, cancel := context.WithDeadline(ctx, lapses)
+		held, err := l.beat(beat)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && held:
+			asked = now
+		case err == nil, l.strict && !time.Now().Before(lapses):
 			close(l.lost)
 			return
 		}
@@ -136,7 +148,7 @@ func (l *lease) renew(ctx context.Context) {
 }
 
 func (l *lease) beat(ctx context.Context) (held bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, leaseRenew)
+	ctx, cancel := context.WithTimeout(ctx, l.term/4)
 	defer cancel()
 	c, err := l.sink.connect(ctx)
 	if err != nil {
@@ -144,7 +156,7 @@ func (l *lease) beat(ctx context.Context) (held bool, err error) {
 	}
 	defer c.close()
 	n, err := c.affected(ctx, fmt.Sprintf("UPDATE %s.%s SET expires_at = clock_timestamp() + %s WHERE id = 1 AND token = %d",
-		ident(l.sink.cfg.schema), l.table, interval(leaseTime), l.token))
+		ident(l.sink.cfg.schema), l.table, interval(l.term), l.token))
 	return n == 1, err
 }
 
