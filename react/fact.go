@@ -94,7 +94,7 @@ func (e *Estate) facts(ctx context.Context, ids []string) (map[string]*fact, err
 			f.Name, f.URN, f.Region, f.scope, f.hash = name.String, urn.String, region.String, scope.String, hash.String
 			columns, err := texts(unread.String)
 			if err != nil {
-				return fmt.Errorf("_unread of %s: %w", f.show(), err)
+				return fmt.Errorf("_unread of %s: %w", f.Shown(), err)
 			}
 			f.unread = strings.Join(columns, ", ")
 			if created.Valid {
