@@ -143,6 +143,7 @@ func TestNothingProtectedIsTouched(t *testing.T) {
 		}
 		down := map[int]bool{}
 		var sets []map[int]bool
+		var detached []int
 		for _, target := range plan.Ready() {
 			set := map[int]bool{index[target.UID]: true}
 			for _, m := range target.Takes {
@@ -155,6 +156,10 @@ func TestNothingProtectedIsTouched(t *testing.T) {
 				continue
 			}
 			for _, s := range target.Steps {
+				if s.Verb == action.Detach {
+					detached = append(detached, index[s.Resource.UID], index[s.To.UID])
+					continue
+				}
 				if !set[index[s.Resource.UID]] {
 					rt.Fatalf("%s is deleted and is not what goes down with %s", s.Resource.ID, target.ID)
 				}
@@ -170,6 +175,11 @@ func TestNothingProtectedIsTouched(t *testing.T) {
 		ready, blocked = ready+len(plan.Ready()), blocked+len(plan.Targets)-len(plan.Ready())
 		if len(down) > r.Limits.Max {
 			rt.Fatalf("%d go down, the limit is %d", len(down), r.Limits.Max)
+		}
+		for _, i := range detached {
+			if !down[i] {
+				rt.Fatalf("r%d is detached and does not go down", i)
+			}
 		}
 		for i := range down {
 			if x := things[i]; x.protected || x.unknown {
@@ -217,10 +227,14 @@ func TestNothingProtectedIsTouched(t *testing.T) {
 		deleted := map[string]bool{}
 		for _, call := range cloud.calls {
 			op, id, _ := strings.Cut(call, " ")
+			id, _, detach := strings.Cut(id, " ")
 			if protected[id] || strings.HasPrefix(id, production) {
 				rt.Fatalf("%s", call)
 			}
-			if r.Action == action.Delete && deleted[id] || r.Action == action.Tag && op != "CreateTags" {
+			if detach && r.Action == action.Delete {
+				continue
+			}
+			if r.Action == action.Delete && deleted[id] || r.Action == action.Tag && op != "CreateTags" && op != "CreateOrUpdateTags" {
 				rt.Fatalf("%s is called twice, or is none of the rule's", call)
 			}
 			deleted[id] = true
@@ -230,7 +244,7 @@ func TestNothingProtectedIsTouched(t *testing.T) {
 		}
 		for _, x := range results {
 			for _, s := range x.Steps {
-				if x.Done && !deleted[s.Resource.ID] {
+				if x.Done && s.Verb != action.Detach && !deleted[s.Resource.ID] {
 					rt.Fatalf("%s is done without a call", s.Resource.ID)
 				}
 			}
