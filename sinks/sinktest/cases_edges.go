@@ -7,6 +7,7 @@ import (
 
 var edgeCases = []testCase{
 	{"EdgesResolveByUniqueMatch", testResolve},
+	{"EdgesDeclaredTwiceAreOne", testDeclaredTwice},
 	{"EdgesAreRetried", testRetried},
 	{"EdgesToGoneRows", testEdgesToGone},
 	{"EdgesGoWithTheirRow", testEdgesGoWithRow},
@@ -57,6 +58,26 @@ func testResolve(h *harness) {
 	h.want("SELECT DISTINCT from_id, from_kind, _scope FROM edges", id(k, accountA, west, "h")+"|aws_test_host|aws/111111111111/eu-west-1")
 	h.reads(kinds(k, b, r), reads...)
 	h.want(edgeQuery, want...)
+}
+
+// testDeclaredTwice has a kind that finds the same reference at two places of
+// its documents.
+func testDeclaredTwice(h *harness) {
+	b, k := box(), host()
+	k.Edges = append(k.Edges, schema.Edge{To: b.Name, Relation: "uses"})
+	again := len(k.Edges) - 1
+	hosts := read{scope: scopeOf(k, accountA, west), rows: []Row{
+		{ID: "h", Refs: []Ref{{0, "x"}, {0, "y"}, {again, "x"}, {again, "z"}}},
+		{ID: "i", Refs: []Ref{{again, "x"}}},
+	}}
+	boxes := read{scope: scopeOf(b, accountA, west), rows: []Row{{ID: "x"}}}
+	x := ID(b, accountA, west, "x").String()
+	want := []string{"x|" + x, "x|" + x, "y|NULL", "z|NULL"}
+	h.reads(kinds(k, b), hosts, boxes)
+	h.want("SELECT to_ref, to_id FROM edges", want...)
+	hosts.rows[0] = hosts.rows[0].With("size", int64(2))
+	h.reads(kinds(k, b), hosts, boxes)
+	h.want("SELECT to_ref, to_id FROM edges", want...)
 }
 
 func testRetried(h *harness) {
