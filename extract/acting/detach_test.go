@@ -3,7 +3,6 @@ package acting_test
 import (
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ func group(id string) action.Resource {
 // detach makes the calls that take the references of one to another away.
 func detach(t *testing.T, r, to action.Resource, relation string) {
 	t.Helper()
-	c := amazon(t, os.Getenv("AWS_ACCESS_KEY_ID"), r.Kind)
+	c := amazon(t, r.Kind)
 	calls, err := c.Calls(action.Detach, r, action.Args{To: &to, Relation: relation})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +47,7 @@ func detach(t *testing.T, r, to action.Resource, relation string) {
 
 // TestRulesBetweenTwoGroupsAreTakenAway takes those in and out, and no others.
 func TestRulesBetweenTwoGroupsAreTakenAway(t *testing.T) {
-	amazon(t, "333333333333", "aws_ec2_security_group")
+	amazon(t, "aws_ec2_security_group")
 	vpc := ec2(t, "vpcId", "CreateVpc", "CidrBlock", "10.0.0.0/16")[0]
 	ids := map[string]string{}
 	for _, name := range []string{"a", "b", "c"} {
@@ -69,7 +68,7 @@ func TestRulesBetweenTwoGroupsAreTakenAway(t *testing.T) {
 
 // TestSubnetLeavesItsTableOfRoutes takes away the one association.
 func TestSubnetLeavesItsTableOfRoutes(t *testing.T) {
-	amazon(t, "444444444444", "aws_ec2_route_table")
+	amazon(t, "aws_ec2_route_table")
 	vpc := ec2(t, "vpcId", "CreateVpc", "CidrBlock", "10.0.0.0/16")[0]
 	table := ec2(t, "routeTableId", "CreateRouteTable", "VpcId", vpc)[0]
 	var subnets []string

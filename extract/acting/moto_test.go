@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 
 const region = "eu-west-1"
 
-// amazon acts in the emulator, in an account of the test's own.
-func amazon(t *testing.T, account string, kinds ...string) *acting.Cloud {
+// amazon acts in the emulator, which forgets everything when the test ends.
+func amazon(t *testing.T, kinds ...string) *acting.Cloud {
 	t.Helper()
 	if os.Getenv("DEWPOINT_TEST_SKIP_SERVERS") != "" {
 		t.Skip("DEWPOINT_TEST_SKIP_SERVERS is set")
@@ -47,8 +47,16 @@ func amazon(t *testing.T, account string, kinds ...string) *acting.Cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		res, err := http.Post(url+"/moto-api/reset", "text/plain", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		res.Body.Close()
+	})
 	for k, v := range map[string]string{
-		"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": region,
+		"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": region,
 		"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none", "AWS_EC2_METADATA_DISABLED": "true",
 	} {
 		t.Setenv(k, v)
@@ -90,7 +98,7 @@ func request(t *testing.T, method, service, path, body string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+os.Getenv("AWS_ACCESS_KEY_ID")+"/20260101/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=key/20260101/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
 	if service != "s3" {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

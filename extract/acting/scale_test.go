@@ -21,7 +21,7 @@ func autoscaling(t *testing.T, op string, params ...string) string {
 
 // TestGroupIsScaledToNothingAndBack keeps in tags how large a group was.
 func TestGroupIsScaledToNothingAndBack(t *testing.T) {
-	c := amazon(t, "555555555555", "aws_autoscaling_auto_scaling_group")
+	c := amazon(t, "aws_autoscaling_auto_scaling_group")
 	autoscaling(t, "CreateLaunchConfiguration", "LaunchConfigurationName", "lc", "ImageId", "ami-12c6146b", "InstanceType", "t2.medium")
 	autoscaling(t, "CreateAutoScalingGroup", "AutoScalingGroupName", "web", "LaunchConfigurationName", "lc", "MinSize", "1", "MaxSize", "5", "DesiredCapacity", "3",
 		"AvailabilityZones.member.1", region+"a", "Tags.member.1.Key", "owner", "Tags.member.1.Value", "ann", "Tags.member.1.ResourceId", "web")

@@ -29,7 +29,7 @@ func between(text, from, to string) string {
 // database and of a cluster of them: what an attempt has made of which nothing
 // is known any more is found by the action's id, and not made again.
 func TestSnapshotIsMadeOnce(t *testing.T) {
-	amazon(t, "666666666666", "aws_ec2_volume")
+	amazon(t, "aws_ec2_volume")
 	volume := ec2(t, "volumeId", "CreateVolume", "AvailabilityZone", region+"a", "Size", "8")[0]
 	instance := rds(t, "CreateDBInstance", "DBInstanceIdentifier", "shop", "DBInstanceClass", "db.t3.micro", "Engine", "postgres", "AllocatedStorage", "20",
 		"MasterUsername", "root", "MasterUserPassword", "secret99")
@@ -56,7 +56,7 @@ func TestSnapshotIsMadeOnce(t *testing.T) {
 		},
 	} {
 		x.r.Cloud, x.r.Account, x.r.Region = "aws", "123456789012", region
-		if _, err := amazon(t, "666666666666", x.r.Kind).Read(t.Context(), x.r); err != nil {
+		if _, err := amazon(t, x.r.Kind).Read(t.Context(), x.r); err != nil {
 			t.Errorf("%s: %v", x.r.Kind, err)
 			continue
 		}
@@ -64,7 +64,7 @@ func TestSnapshotIsMadeOnce(t *testing.T) {
 		var ops []string
 		// The process that made it ends before it can say so: another begins anew.
 		for range 2 {
-			c := amazon(t, "666666666666", x.r.Kind)
+			c := amazon(t, x.r.Kind)
 			calls, err := c.Calls(action.Delete, x.r, args)
 			if err != nil {
 				t.Fatal(err)
@@ -88,7 +88,7 @@ func TestSnapshotIsMadeOnce(t *testing.T) {
 			t.Errorf("of %s there are %d snapshots", x.r.Kind, n)
 		}
 		// It stays when what it was made of goes.
-		c := amazon(t, "666666666666", x.r.Kind)
+		c := amazon(t, x.r.Kind)
 		calls, err := c.Calls(action.Delete, x.r, args)
 		if err != nil {
 			t.Fatal(err)
@@ -101,7 +101,7 @@ func TestSnapshotIsMadeOnce(t *testing.T) {
 		}
 	}
 	// Without the option none is made.
-	calls, err := amazon(t, "666666666666", "aws_ec2_volume").Calls(action.Delete, action.Resource{Cloud: "aws", Kind: "aws_ec2_volume", ID: "v"}, action.Args{})
+	calls, err := amazon(t, "aws_ec2_volume").Calls(action.Delete, action.Resource{Cloud: "aws", Kind: "aws_ec2_volume", ID: "v"}, action.Args{})
 	if err != nil || slices.ContainsFunc(calls, func(c action.Call) bool { return c.Op == "CreateSnapshot" }) {
 		t.Errorf("the calls are %v: %v", calls, err)
 	}

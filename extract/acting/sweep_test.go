@@ -17,7 +17,7 @@ func bucket(name string) action.Resource {
 // TestBucketIsEmptied empties a bucket of several pages of versions, is ended
 // in the middle, and goes on with what is left.
 func TestBucketIsEmptied(t *testing.T) {
-	c := amazon(t, "111111111111", "aws_s3_bucket")
+	c := amazon(t, "aws_s3_bucket")
 	fill(t, "full", 350, 3)
 	r := bucket("full")
 	without, err := c.Calls(action.Delete, r, action.Args{})
@@ -73,7 +73,7 @@ func TestBucketIsEmptied(t *testing.T) {
 // TestBucketThatCannotBeEmptied is said so before where it is known, and by
 // the first keys that are refused where it is not.
 func TestBucketThatCannotBeEmptied(t *testing.T) {
-	c := amazon(t, "222222222222", "aws_s3_bucket")
+	c := amazon(t, "aws_s3_bucket")
 	r := bucket("mfa")
 	r.Columns = map[string]string{"versioning_mfa_delete": "Enabled"}
 	if _, err := c.Calls(action.Delete, r, action.Args{Options: action.Options{Empty: true}}); err == nil || err.Error() != "it cannot be emptied: its versioning_mfa_delete is Enabled" {

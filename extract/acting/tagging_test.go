@@ -15,7 +15,7 @@ import (
 // TestTagsByARN sets and removes tags by the Resource Groups Tagging API, whose
 // answer is a success though it says that nothing was done.
 func TestTagsByARN(t *testing.T) {
-	c := amazon(t, "777777777777", "aws_codebuild_project")
+	c := amazon(t, "aws_codebuild_project")
 	r := action.Resource{Cloud: "aws", Account: "123456789012", Region: region, Kind: "aws_codebuild_project", ID: "p", Name: "p", URN: "arn:aws:codebuild:eu-west-1:123456789012:project/p"}
 	calls, err := c.Calls(action.Tag, r, action.Args{Tags: map[string]string{"owner": "ann"}})
 	if err != nil || len(calls) != 1 || calls[0].Service != "resourcegroupstaggingapi" {
@@ -41,10 +41,10 @@ kinds:
 	if c.Catalogue, err = clouds.Load(catalog.Options{Only: []string{"aws_rds_db_instance"}, Dirs: []string{dir}}); err != nil {
 		t.Fatal(err)
 	}
-	made := rds(t, "CreateDBInstance", "DBInstanceIdentifier", "shop", "DBInstanceClass", "db.t3.micro", "Engine", "postgres", "AllocatedStorage", "20",
+	made := rds(t, "CreateDBInstance", "DBInstanceIdentifier", "tagged", "DBInstanceClass", "db.t3.micro", "Engine", "postgres", "AllocatedStorage", "20",
 		"MasterUsername", "root", "MasterUserPassword", "secret99", "Tags.Tag.1.Key", "stale", "Tags.Tag.1.Value", "yes")
 	r = action.Resource{
-		Cloud: "aws", Account: "123456789012", Region: region, Kind: "aws_rds_db_instance", ID: between(made, "<DbiResourceId>", "<"), Name: "shop", URN: between(made, "<DBInstanceArn>", "<"),
+		Cloud: "aws", Account: "123456789012", Region: region, Kind: "aws_rds_db_instance", ID: between(made, "<DbiResourceId>", "<"), Name: "tagged", URN: between(made, "<DBInstanceArn>", "<"),
 	}
 	for v, a := range map[action.Verb]action.Args{action.Tag: {Tags: map[string]string{"owner": "ann"}}, action.Untag: {Keys: []string{"stale"}}} {
 		if err := do(t, c, v, r, a, nil); err != nil {
