@@ -37,7 +37,7 @@ func yamlError(err error, doc *ast.DocumentNode) error {
 		}
 	}
 	if strings.HasSuffix(text, "was used where sequence is expected") {
-		text += ": a list is wanted, [" + y.GetToken().Value + "]"
+		text += ": put it in brackets, as a list" // not what it is, which may be secret
 	}
 	return fmt.Errorf("line %d, column %d: %s", p.Line, p.Column, text)
 }
