@@ -23,6 +23,8 @@ type base struct {
 	tables map[string]map[string]string
 	// views are all views of the main schema, in lower case.
 	views map[string]bool
+	// docs are the comments of columns, by table; a table without has none.
+	docs map[string]map[string]string
 }
 
 // storedKind is a row of kinds.
@@ -36,8 +38,8 @@ type storedKind struct {
 }
 
 func readBase(ctx context.Context, c *conn) (base, error) {
-	b := base{byKey: map[string]storedKind{}, tables: map[string]map[string]string{}, views: map[string]bool{}}
-	cols, err := c.texts(ctx, `SELECT table_name, column_name, data_type FROM duckdb_columns()
+	b := base{byKey: map[string]storedKind{}, tables: map[string]map[string]string{}, docs: map[string]map[string]string{}, views: map[string]bool{}}
+	cols, err := c.texts(ctx, `SELECT table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns()
 		WHERE database_name = current_database() AND schema_name = 'main' AND NOT internal`)
 	if err != nil {
 		return b, err
@@ -57,6 +59,12 @@ func readBase(ctx context.Context, c *conn) (base, error) {
 			b.tables[r[0]] = map[string]string{}
 		}
 		b.tables[r[0]][r[1]] = r[2]
+		if r[3] != "" {
+			if b.docs[r[0]] == nil {
+				b.docs[r[0]] = map[string]string{}
+			}
+			b.docs[r[0]][r[1]] = r[3]
+		}
 	}
 	if b.tables["dewpoint_migrations"] == nil {
 		return b, nil

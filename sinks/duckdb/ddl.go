@@ -80,13 +80,19 @@ func (m *commit) defineKind(ctx context.Context, ks *stage.Kind) error {
 		if err := m.exec(ctx, renameTable(table, k.Name)); err != nil {
 			return fmt.Errorf("rename %s to %s: %w", table, k.Name, err)
 		}
-		m.base.tables[k.Name] = m.base.tables[table]
+		m.base.tables[k.Name], m.base.docs[k.Name] = m.base.tables[table], m.base.docs[table]
 		delete(m.base.tables, table)
 		table = k.Name
 	}
 	if table == "" || old.layout != now {
 		if err := m.defineTable(ctx, k, table); err != nil {
 			return fmt.Errorf("define %s: %w", k.Name, err)
+		}
+	}
+	written := m.base.docs[k.Name] != nil
+	if ks.Had+ks.Rows > 0 && !written || written && old.layout != now {
+		if err := m.document(ctx, k); err != nil {
+			return fmt.Errorf("document %s: %w", k.Name, err)
 		}
 	}
 	if former != "" {
@@ -144,10 +150,22 @@ func (m *commit) defineTable(ctx context.Context, k *schema.Kind, table string) 
 		}
 	}
 	fmt.Fprintf(&b, "COMMENT ON TABLE %s IS %s;\n", ident(k.Name), literal(k.Doc))
+	return m.exec(ctx, b.String())
+}
+
+// document writes what the columns of a table are as comments, those that are
+// not there yet. DuckDB copies the whole entry of a table for each, which takes
+// longer than all else of a first sync of many kinds: a table without rows has
+// none before its first.
+func (m *commit) document(ctx context.Context, k *schema.Kind) error {
+	var b strings.Builder
 	for _, c := range k.TableColumns() {
-		if c.Doc != "" {
+		if c.Doc != "" && m.base.docs[k.Name][c.Name] != c.Doc {
 			fmt.Fprintf(&b, "COMMENT ON COLUMN %s.%s IS %s;\n", ident(k.Name), ident(c.Name), literal(c.Doc))
 		}
+	}
+	if b.Len() == 0 {
+		return nil
 	}
 	return m.exec(ctx, b.String())
 }
