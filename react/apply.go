@@ -29,7 +29,8 @@ type Applier struct {
 	// Patience is how long a call is repeated that something is in the way of,
 	// and how long a deletion is waited for; 15 minutes if zero.
 	Patience time.Duration
-	// Pause is between two attempts, 5 seconds if zero.
+	// Pause is between two attempts, 5 seconds if zero; the first ones are
+	// shorter.
 	Pause time.Duration
 	// Now is the clock, time.Now if nil.
 	Now func() time.Time
@@ -242,7 +243,7 @@ func (r *run) before(t *Target) progress {
 func (r *run) target(ctx context.Context, t *Target) error {
 	deadline := r.now().Add(r.patience())
 	left := slices.Clone(t.Steps)
-	for len(left) > 0 {
+	for n := 0; len(left) > 0; n++ {
 		var busy []Step
 		var last error
 		for i, s := range left {
@@ -264,7 +265,7 @@ func (r *run) target(ctx context.Context, t *Target) error {
 			}
 		}
 		if len(busy) > 0 {
-			if err := r.sleep(ctx); err != nil {
+			if err := r.sleep(ctx, n); err != nil {
 				return errors.Join(err, last)
 			}
 		}
@@ -280,13 +281,15 @@ func (r *run) patience() time.Duration {
 	return 15 * time.Minute
 }
 
-func (r *run) sleep(ctx context.Context) error {
+// sleep waits after the n-th attempt, from 0: most of what is in the way goes
+// within a second or two.
+func (r *run) sleep(ctx context.Context, n int) error {
 	pause := r.Pause
 	if pause == 0 {
 		pause = 5 * time.Second
 	}
 	select {
-	case <-time.After(pause):
+	case <-time.After(min(pause, pause/5<<min(n, 8))):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

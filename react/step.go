@@ -309,7 +309,7 @@ func (r *run) swept(ctx context.Context, entry *Action, s Step, c action.Call) (
 // operation waits until what a call began has ended.
 func (r *run) operation(ctx context.Context, w action.Waiter, s Step, c action.Call, request string) error {
 	deadline := r.now().Add(r.patience())
-	for {
+	for n := 0; ; n++ {
 		done, err := w.Ended(ctx, s.Resource, c, request)
 		if done || err != nil {
 			return err
@@ -317,7 +317,7 @@ func (r *run) operation(ctx context.Context, w action.Waiter, s Step, c action.C
 		if !r.now().Before(deadline) {
 			return &action.Error{RequestID: request, Unknown: true, Err: fmt.Errorf("%s is not done after %s: apply the plan again to go on", request, r.patience())}
 		}
-		if err := r.sleep(ctx); err != nil {
+		if err := r.sleep(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -360,7 +360,7 @@ func (r *run) fail(ctx context.Context, s Step, why error) error {
 func (r *run) await(ctx context.Context, s Step) error {
 	began := r.now()
 	deadline := began.Add(r.patience())
-	for {
+	for n := 0; ; n++ {
 		cur, err := r.Cloud.Read(ctx, s.Resource)
 		switch {
 		case errors.Is(err, action.ErrGone):
@@ -374,7 +374,7 @@ func (r *run) await(ctx context.Context, s Step) error {
 		case !r.now().Before(deadline):
 			return fmt.Errorf("%s: its deletion was called for and is not done after %s: apply the plan again to go on", s.Resource.Shown(), r.patience())
 		}
-		if err := r.sleep(ctx); err != nil {
+		if err := r.sleep(ctx, n); err != nil {
 			return err
 		}
 	}
