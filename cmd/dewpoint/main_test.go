@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// TestMain runs more tests at once than there are cores: what they do most of
+// the time is to wait, for processes, servers and daemons.
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 	testscript.Main(m, map[string]func(){"dewpoint": func() { os.Exit(run(os.Args[1:])) }})
 }
 
