@@ -242,22 +242,30 @@ func (c *Cloud) compile(e *catalog.Entry, call *catalog.Action) (*get, error) {
 		}
 	}
 	from := func(at int) bool { return at == 0 || at == source }
+	// A detail's paths begin at the answer, those of a get at its items.
+	own := func(x normalize.Expr) normalize.Expr {
+		if n := len(call.Items); x.Source != 0 && len(x.Path) > n && slices.Equal(x.Path[:n], call.Items) {
+			x.Path = x.Path[n:]
+		}
+		x.Source = 0
+		return x
+	}
 	if t := e.Spec.Tags; t != nil && from(t.Source) {
-		own := *t
-		own.Source = 0
-		spec.Tags = &own
+		x := *t
+		x.Expr = own(x.Expr)
+		spec.Tags = &x
 	}
 	if t := e.Spec.CreatedAt; t != nil && from(t.Source) {
-		own := *t
-		own.Source = 0
-		spec.CreatedAt = &own
+		x := *t
+		x.Expr = own(x.Expr)
+		spec.CreatedAt = &x
 	}
 	needed := c.Columns(e.Kind.Name)
 	for _, f := range e.Spec.Fields {
 		col := e.Kind.Columns[f.Column]
 		if from(f.Source) && (col.Type == schema.Text && statusColumn(col.Name) || plain(col.Type) && slices.Contains(needed, col.Name)) {
 			bare.Columns = append(bare.Columns, col)
-			f.Column, f.Source = len(bare.Columns)-1, 0
+			f.Column, f.Expr = len(bare.Columns)-1, own(f.Expr)
 			spec.Fields = append(spec.Fields, f)
 		}
 	}
