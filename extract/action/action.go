@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -57,7 +58,7 @@ func (r Resource) Shown() string {
 	switch {
 	case r.Name == "" || r.Name == r.ID:
 		return r.Kind + " " + r.ID
-	case r.Cloud == "kubernetes": // the id is a uid
+	case r.Cloud == "kubernetes" || strings.HasPrefix(r.ID, "arn:"): // the id is a uid, or a long text that has the name in it
 		return r.Kind + " " + r.Name
 	}
 	return r.Kind + " " + r.ID + " (" + r.Name + ")"
