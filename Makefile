@@ -33,13 +33,13 @@ servers: ## install what the tests run against: PostgreSQL, S3, Kubernetes, Snow
 # What is concurrent is tested under the race detector.
 CONCURRENT := ./extract/... ./normalize/... ./workflow/... ./react/notify ./react/program
 
-# make lint has vetted all.
+# make lint has vetted this module.
 test: servers ## run the tests; they start what they need themselves
 	$(GO) test -vet=off -race -short -timeout 30m -tags $(TAGS) $(CONCURRENT)
 	$(GO) test -vet=off -race -tags $(TAGS) -run 'TestConformance/(WritesAreConcurrent|ManyScopes|ParentsShareABatch)$$' ./sinks/duckdb
 	$(GO) test -vet=off -short -timeout 20m -tags $(TAGS) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CONCURRENT))")
 	$(GO) test -vet=off -timeout 20m -tags $(TAGS),iceberg -run 'Iceberg|Publish|Requests' ./sinks/parquet ./sinks/parquet/iceberg
-	cd bench && $(GO) test -vet=off -timeout 20m -tags $(TAGS) .
+	cd bench && $(GO) test -timeout 20m -tags $(TAGS) .
 
 test-long: servers ## the same, with the sinks' suite once more without hashes
 	$(GO) test -timeout 60m -tags $(TAGS) ./...
