@@ -391,7 +391,7 @@ func (x *round) plan(ctx context.Context) (err error) {
 	}
 	p.Mark = true
 	x.report.Plans, err = p.PlanAll(ctx, x.planned, x.inForce, time.Now())
-	return err
+	return errors.Join(err, KeepPlans(ctx, store, x.report.Plans))
 }
 
 // applies says whether there is anything to apply.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +87,27 @@ func OpenStore(ctx context.Context, c *Config) (react.Store, error) {
 		}
 	}
 	return react.OpenFileStore(c.React.State), nil
+}
+
+// KeepPlans keeps plans in the state, for whoever applies them.
+func KeepPlans(ctx context.Context, store react.Store, plans []*react.Plan) error {
+	keeper, ok := store.(react.Plans)
+	if !ok {
+		return nil
+	}
+	by, err := os.Hostname()
+	if err != nil {
+		by = "unknown"
+	}
+	if u, err := user.Current(); err == nil {
+		by = u.Username + "@" + by
+	}
+	for _, p := range plans {
+		if err := keeper.KeepPlan(ctx, p, by); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // NewPlanner makes the planner of a configuration for an estate.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/dewpoint-data/dewpoint/cmd/dewpoint/internal/term"
@@ -26,11 +27,11 @@ type applyFlags struct {
 func (a *app) applyCommand() *cobra.Command {
 	var f applyFlags
 	cmd := &cobra.Command{
-		Use:   "apply [PLAN | RULE...]",
+		Use:   "apply [FILE | ID | RULE...]",
 		Short: "Carry out a plan",
-		Long: `Carries out the plans in a file that react plan --out wrote, or with
---auto-approve plans the rules in force, or those that are named, and carries
-that out.
+		Long: `Carries out the plans in a file that react plan --out wrote, or the one with an
+id that react plans lists, also of another host; or with --auto-approve plans the
+rules in force, or those that are named, and carries that out.
 
 What a plan reasons from and acts on is read anew, its rule is planned again on
 that, and only what both say is done. Each resource is read by its id right
@@ -43,7 +44,7 @@ others; without any it does nothing.
 Exit codes: 0 all was done, 3 something was left and is said, 1 failed.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !f.approve && len(args) != 1 {
-				return usagef("name the file of a plan, as react plan --out writes it, or say --auto-approve")
+				return usagef("name the file of a plan, as react plan --out writes it, or the id of one that react plans lists, or say --auto-approve")
 			}
 			return a.apply(&f, args)
 		},
@@ -82,7 +83,7 @@ func (a *app) apply(f *applyFlags, args []string) (err error) {
 	if f.approve {
 		plans, err = a.planNow(ctx, c, cat, store, args)
 	} else {
-		plans, err = readPlans(args[0])
+		plans, err = findPlans(ctx, store, args[0])
 	}
 	if err != nil {
 		return err
@@ -132,6 +133,20 @@ func (a *app) planNow(ctx context.Context, c *workflow.Config, cat *catalog.Cata
 	}
 	p.Mark = true
 	return p.PlanAll(ctx, rules, inForce, time.Now())
+}
+
+// findPlans are the plans of a file, or the one that the state has under an id.
+func findPlans(ctx context.Context, store react.Store, name string) ([]*react.Plan, error) {
+	id, err := uuid.Parse(name)
+	keeper, ok := store.(react.Plans)
+	if _, missing := os.Stat(name); err != nil || !ok || missing == nil {
+		return readPlans(name)
+	}
+	p, err := keeper.KeptPlan(ctx, id)
+	if err == nil && p == nil {
+		return nil, usagef("the state has no plan %s: dewpoint react plans lists those it has", id)
+	}
+	return []*react.Plan{p}, err
 }
 
 func readPlans(path string) ([]*react.Plan, error) {
@@ -222,5 +237,46 @@ func (a *app) ledgerCommand() *cobra.Command {
 	}
 	f.flags(cmd, "whose ledger, if it is a Postgres, by `URL` (default as sync writes)")
 	cmd.Flags().DurationVar(&since, "since", 30*24*time.Hour, "how far back")
+	return cmd
+}
+
+func (a *app) plansCommand() *cobra.Command {
+	var f targets
+	cmd := &cobra.Command{
+		Use:   "plans",
+		Short: "List the plans that can be applied by their ids, newest last",
+		Long: `Lists the plans of which something can be done, as react plan, run and serve made
+them: those in the state, of all hosts that share one Postgres. They are kept for
+30 days; one that has expired can only be gone on with.`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) (err error) {
+			c, err := a.loadConfig()
+			if err != nil {
+				return err
+			}
+			if err := f.apply(c); err != nil {
+				return err
+			}
+			ctx, cancel := interruptible()
+			defer cancel()
+			store, err := workflow.OpenStore(ctx, c)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			t := term.NewTable("ID", "RULE", "READY", "MADE AT", "BY", "EXPIRES AT").Keep(1)
+			if keeper, ok := store.(react.Plans); ok {
+				all, err := keeper.KeptPlans(ctx)
+				if err != nil {
+					return err
+				}
+				for _, k := range all {
+					t.Row(k.ID.String(), k.Rule, fmt.Sprint(k.Ready), k.MadeAt.Format("2006-01-02 15:04:05"), k.MadeBy, k.ExpiresAt.Format("2006-01-02 15:04:05"))
+				}
+			}
+			return t.Write(a.out)
+		},
+	}
+	f.flags(cmd, "whose plans, if it is a Postgres, by `URL` (default as sync writes)")
 	return cmd
 }

@@ -359,7 +359,12 @@ react:
 	g.gate.through(denied)
 	g.wants(g.exits(3, apply...), "not done +aws_ec2_snapshot .*"+unknown)
 	g.gate.through(nil)
-	g.wants(g.exits(0, apply...), "^expired: 1 of 1 done, 1 blocked")
+	// The state has the plan as well, by its id.
+	plans := regexp.MustCompile(`(?m)^([0-9a-f-]{36}) +expired +1 +.*@`).FindStringSubmatch(g.exits(0, "react", "plans", "-c", "hidden.yaml"))
+	if plans == nil {
+		g.Fatal("the plan is not in the state")
+	}
+	g.wants(g.exits(0, "react", "apply", plans[1], "-c", "hidden.yaml"), "^expired: 1 of 1 done, 1 blocked")
 	if text := ec2(g.T, g.moto, "DescribeSnapshots"); strings.Contains(text, ">"+free+"<") || !strings.Contains(text, ">"+used+"<") {
 		g.Errorf("the snapshots are %s", text)
 	}

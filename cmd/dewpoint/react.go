@@ -28,7 +28,7 @@ cloud without a plan.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.rulesCommand(), a.planCommand(), a.applyCommand(), a.ledgerCommand())
+	cmd.AddCommand(a.rulesCommand(), a.planCommand(), a.plansCommand(), a.applyCommand(), a.ledgerCommand())
 	return cmd
 }
 
@@ -75,7 +75,9 @@ func (a *app) planCommand() *cobra.Command {
 says of each resource why it matched, whose it is, the exact calls in order, what
 goes down with it, and what blocks it. Nothing in any cloud is changed.
 
-What matches is marked, so that the grace of its rule runs.`,
+What matches is marked, so that the grace of its rule runs. A plan of which
+something can be done is kept in the state: dewpoint react plans lists them, and
+dewpoint react apply takes their ids.`,
 		Example: `  $ dewpoint react plan unattached-volumes
   $ dewpoint react plan expired -o markdown`,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -128,6 +130,9 @@ func (a *app) plan(f *planFlags, names []string) (err error) {
 	plans, failed := p.PlanAll(ctx, rules, inForce, time.Now())
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if err := workflow.KeepPlans(ctx, store, plans); err != nil {
+		return err
 	}
 	if f.out != "" {
 		if err := writePlans(f.out, plans); err != nil {

@@ -208,7 +208,7 @@ func (b *base) checkVersion(url string) error {
 
 var ownTables = []string{
 	"resources", "edges", "resource_history", "sightings", "syncs", "scopes", "scope_states", "scope_times", "problems", "metrics", "kinds", "dewpoint_views",
-	"resource_tags", "scope_freshness", "marks", "actions", "react_leases", "outbox",
+	"resource_tags", "scope_freshness", "marks", "actions", "react_leases", "outbox", "plans",
 }
 
 // ownMigration is a file of migrations/postgres.
