@@ -9,5 +9,5 @@ import (
 func TestOlderSchemasAreOpened(t *testing.T) {
 	t.Parallel()
 	sinktest.Upgrade(t, newTarget(t, shared.url(t), Options{}),
-		"ALTER TABLE kinds DROP COLUMN cloud, DROP COLUMN declared", "DROP TABLE outbox", "DELETE FROM dewpoint_migrations WHERE version_id > 3")
+		"ALTER TABLE kinds DROP COLUMN cloud, DROP COLUMN declared", "DROP TABLE outbox, plans", "DELETE FROM dewpoint_migrations WHERE version_id > 3")
 }
