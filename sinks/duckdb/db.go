@@ -60,6 +60,9 @@ func (s *Sink) tryConnect(ctx context.Context, readOnly bool) (*conn, error) {
 		fmt.Sprintf("SET threads = %d", s.opts.Threads),
 		"SET temp_directory = " + literal(filepath.Join(s.staging, "spill")),
 		"SET preserve_insertion_order = false",
+		// What a query has freed goes back to the system, not on top of what the
+		// next one takes.
+		"SET allocator_flush_threshold = '16MB'",
 		"SET TimeZone = 'UTC'",
 		"SET autoinstall_known_extensions = false",
 		"SET autoload_known_extensions = false",
