@@ -125,6 +125,11 @@ func (p *Planner) PlanAll(ctx context.Context, rules, also []*Rule, now time.Tim
 	if x.Corrected == nil {
 		x.Corrected = map[string]string{}
 	}
+	if p.Mark {
+		if err := p.settle(ctx, now); err != nil {
+			return nil, fmt.Errorf("settle the ledger: %w", err)
+		}
+	}
 	var plans []*Plan
 	var failed []error
 	unknown := ""

@@ -287,7 +287,7 @@ func TestApplySurvives(t *testing.T) {
 // be it before its plan or before its application.
 func (g *ground) absence() {
 	g.write("vpcs.yaml", strings.NewReplacer("max_per_day: 8", "max_per_day: 100", "  rules:", `  rules:
-    empty-vpcs: {grace: 1s, percent: 100, unread: ["*"]}`).Replace(faultyConfig))
+    empty-vpcs: {grace: 0.01s, percent: 100, unread: ["*"]}`).Replace(faultyConfig))
 	vpc := idPattern.FindStringSubmatch(ec2(g.T, g.moto, "CreateVpc", "CidrBlock", "10.9.0.0/16"))[2]
 	plan := []string{"react", "plan", "expired", "empty-vpcs", "-c", "vpcs.yaml", "--out", "vpcs.json"}
 	apply := []string{"react", "apply", "vpcs.json", "-c", "vpcs.yaml"}
