@@ -198,6 +198,27 @@ func (f reportFlag) write(x *react.Report) error {
 	return os.WriteFile(f.file, b.Bytes(), 0o600)
 }
 
+// withStore runs a command that reads only the state.
+func (a *app) withStore(f *targets, do func(context.Context, react.Store) error) func(*cobra.Command, []string) error {
+	return func(*cobra.Command, []string) (err error) {
+		c, err := a.loadConfig()
+		if err != nil {
+			return err
+		}
+		if err := f.apply(c); err != nil {
+			return err
+		}
+		ctx, cancel := interruptible()
+		defer cancel()
+		store, err := workflow.OpenStore(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, store.Close()) }()
+		return do(ctx, store)
+	}
+}
+
 func (a *app) ledgerCommand() *cobra.Command {
 	var f targets
 	var since time.Duration
@@ -205,21 +226,7 @@ func (a *app) ledgerCommand() *cobra.Command {
 		Use:   "ledger",
 		Short: "Show what was done, newest last",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) (err error) {
-			c, err := a.loadConfig()
-			if err != nil {
-				return err
-			}
-			if err := f.apply(c); err != nil {
-				return err
-			}
-			ctx, cancel := interruptible()
-			defer cancel()
-			store, err := workflow.OpenStore(ctx, c)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
+		RunE: a.withStore(&f, func(ctx context.Context, store react.Store) error {
 			all, err := store.Actions(ctx, react.ActionFilter{Since: time.Now().Add(-since)})
 			if err != nil {
 				return err
@@ -233,7 +240,7 @@ func (a *app) ledgerCommand() *cobra.Command {
 				t.Row(x.At.UTC().Format("2006-01-02 15:04:05"), string(x.State), x.Rule, string(x.Verb), x.Kind+" "+x.Resource, x.Account, x.Region, why)
 			}
 			return t.Write(a.out)
-		},
+		}),
 	}
 	f.flags(cmd, "whose ledger, if it is a Postgres, by `URL` (default as sync writes)")
 	cmd.Flags().DurationVar(&since, "since", 30*24*time.Hour, "how far back")
@@ -249,21 +256,7 @@ func (a *app) plansCommand() *cobra.Command {
 them: those in the state, of all hosts that share one Postgres. They are kept for
 30 days; one that has expired can only be gone on with.`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) (err error) {
-			c, err := a.loadConfig()
-			if err != nil {
-				return err
-			}
-			if err := f.apply(c); err != nil {
-				return err
-			}
-			ctx, cancel := interruptible()
-			defer cancel()
-			store, err := workflow.OpenStore(ctx, c)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, store.Close()) }()
+		RunE: a.withStore(&f, func(ctx context.Context, store react.Store) error {
 			t := term.NewTable("ID", "RULE", "READY", "MADE AT", "BY", "EXPIRES AT").Keep(1)
 			if keeper, ok := store.(react.Plans); ok {
 				all, err := keeper.KeptPlans(ctx)
@@ -275,7 +268,7 @@ them: those in the state, of all hosts that share one Postgres. They are kept fo
 				}
 			}
 			return t.Write(a.out)
-		},
+		}),
 	}
 	f.flags(cmd, "whose plans, if it is a Postgres, by `URL` (default as sync writes)")
 	return cmd

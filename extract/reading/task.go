@@ -142,7 +142,7 @@ type origin struct {
 
 // batches is the memory of what is read. Whoever is done with a batch gives it
 // back.
-var batches normalize.Pool
+var batches schema.Pool
 
 // reader makes calls one after the other and collects their rows. Outcomes
 // wait until the rows they are about are written.

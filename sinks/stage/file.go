@@ -16,6 +16,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/klauspost/compress/s2"
+
+	"github.com/dewpoint-data/dewpoint/schema"
 )
 
 // File is a Store in one local file: a sequence of segments, each an Arrow IPC
@@ -26,7 +28,7 @@ type File struct {
 	// buffers are those that batches are encoded in, blocks those that they are
 	// compressed in.
 	buffers, blocks sync.Pool
-	mem             reuse // of the batches that are read
+	mem             schema.Pool // of the batches that are read
 
 	mu                      sync.Mutex
 	end                     int64

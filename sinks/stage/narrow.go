@@ -22,7 +22,7 @@ type narrow[T any] struct {
 const narrowRows = 16384
 
 func newNarrow[T any](sc *arrow.Schema, f func(*array.RecordBuilder, T), put func(arrow.RecordBatch) error) *narrow[T] {
-	return &narrow[T]{append: f, put: put, b: array.NewRecordBuilder(new(reuse), sc)}
+	return &narrow[T]{append: f, put: put, b: array.NewRecordBuilder(new(schema.Pool), sc)}
 }
 
 func (w *narrow[T]) add(v T) error {

@@ -1,5 +1,5 @@
 //go:build race
 
-package normalize
+package schema
 
 const poisoned = true
