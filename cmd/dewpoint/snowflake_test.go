@@ -24,7 +24,7 @@ func TestApplyOnSnowflake(t *testing.T) {
 	g.exits(0, "sync", "-q")
 	g.wants(g.exits(0, "react", "plan", "expired", "--out", "plan.json"), "^expired: 2 of 2 matched to be done")
 	ec2(t, g.moto, "CreateTags", "ResourceId.1", g.ids["changed"], "Tag.1.Key", "owner", "Tag.1.Value", "eve")
-	g.wants(g.exits(3, "react", "apply", "plan.json"), "^expired: 1 of 2 done", "left +aws_ec2_volume "+g.ids["changed"]+" .* have changed: plan again")
+	g.wants(g.exits(3, "react", "apply", "plan.json"), "^expired: 1 of 2 done", "not done +aws_ec2_volume "+g.ids["changed"]+" .* have changed: plan again")
 	g.wants(g.exits(0, "query", "SELECT (SELECT COUNT(*) FROM aws_ec2_volume WHERE tags:owner::VARCHAR = 'ann') || ' as they were, ' || (SELECT COUNT(*) FROM dewpoint_overlays) || ' overlays' AS said"),
 		"2 as they were, 0 overlays")
 }
