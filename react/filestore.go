@@ -136,24 +136,31 @@ func (s *FileStore) SetMarks(_ context.Context, rule string, put []Mark, remove 
 // Actions implements Store.
 func (s *FileStore) Actions(_ context.Context, f ActionFilter) ([]Action, error) {
 	var out []Action
-	err := s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(actionsBucket)
+	err := filed(s, actionsBucket, func(a Action) {
+		if f.takes(a) {
+			out = append(out, a)
+		}
+	})
+	sortActions(out)
+	return out, err
+}
+
+// filed gives the documents of a bucket, which need not be there, to take.
+func filed[T any](s *FileStore, bucket []byte, take func(T)) error {
+	return s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucket)
 		if b == nil {
 			return nil
 		}
 		return b.ForEach(func(_, v []byte) error {
-			var a Action
-			if err := json.Unmarshal(v, &a); err != nil {
+			var x T
+			if err := json.Unmarshal(v, &x); err != nil {
 				return err
 			}
-			if f.takes(a) {
-				out = append(out, a)
-			}
+			take(x)
 			return nil
 		})
 	})
-	sortActions(out)
-	return out, err
 }
 
 func (f ActionFilter) takes(a Action) bool {

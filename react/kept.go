@@ -103,18 +103,7 @@ func (s *FileStore) KeepPlan(_ context.Context, p *Plan, by string) error {
 
 // KeptPlans implements Plans.
 func (s *FileStore) KeptPlans(context.Context) (out []KeptPlan, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(plansBucket)
-		if b == nil {
-			return nil
-		}
-		return b.ForEach(func(_, v []byte) error {
-			var f keptFile
-			err := json.Unmarshal(v, &f)
-			out = append(out, f.KeptPlan)
-			return err
-		})
-	})
+	err = filed(s, plansBucket, func(f keptFile) { out = append(out, f.KeptPlan) })
 	sortKept(out)
 	return out, err
 }

@@ -39,20 +39,7 @@ func sortParcels(all []Parcel) {
 
 // Parcels implements Outbox.
 func (s *FileStore) Parcels(context.Context) (out []Parcel, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(outboxBucket)
-		if b == nil {
-			return nil
-		}
-		return b.ForEach(func(_, v []byte) error {
-			var p Parcel
-			if err := json.Unmarshal(v, &p); err != nil {
-				return err
-			}
-			out = append(out, p)
-			return nil
-		})
-	})
+	err = filed(s, outboxBucket, func(p Parcel) { out = append(out, p) })
 	sortParcels(out)
 	return out, err
 }

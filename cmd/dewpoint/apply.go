@@ -56,11 +56,8 @@ Exit codes: 0 all was done, 3 something was left and is said, 1 failed.`,
 }
 
 func (a *app) apply(f *applyFlags, args []string) (err error) {
-	c, err := a.loadConfig()
+	c, err := a.loadTargets(&f.targets)
 	if err != nil {
-		return err
-	}
-	if err := f.targets.apply(c); err != nil {
 		return err
 	}
 	ctx, cancel := interruptible()
@@ -201,11 +198,8 @@ func (f reportFlag) write(x *react.Report) error {
 // withStore runs a command that reads only the state.
 func (a *app) withStore(f *targets, do func(context.Context, react.Store) error) func(*cobra.Command, []string) error {
 	return func(*cobra.Command, []string) (err error) {
-		c, err := a.loadConfig()
+		c, err := a.loadTargets(f)
 		if err != nil {
-			return err
-		}
-		if err := f.apply(c); err != nil {
 			return err
 		}
 		ctx, cancel := interruptible()

@@ -192,11 +192,8 @@ metrics --listen answers.`,
 // dashboardDatabase is the first sink that holds models, as BI tools are told
 // of it.
 func (a *app) dashboardDatabase(ctx context.Context, t *targets) (dashboards.Connection, error) {
-	c, err := a.loadConfig()
+	c, err := a.loadTargets(t)
 	if err != nil {
-		return dashboards.Connection{}, err
-	}
-	if err := t.apply(c); err != nil {
 		return dashboards.Connection{}, err
 	}
 	var found dashboards.Connection

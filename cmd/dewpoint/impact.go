@@ -154,11 +154,8 @@ func (a *app) relate(f *relateFlags, drawn string, do func(ctx context.Context, 
 	if f.output != drawn && !slices.Contains(rows.Formats, f.output) {
 		return oneOf("--output", f.output, append([]string{drawn}, rows.Formats...))
 	}
-	c, err := a.loadConfig()
+	c, err := a.loadTargets(&f.targets)
 	if err != nil {
-		return err
-	}
-	if err := f.apply(c); err != nil {
 		return err
 	}
 	ctx, cancel := interruptible()

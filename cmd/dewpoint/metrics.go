@@ -62,11 +62,8 @@ are labels. Those in the folders of react.metrics come on top of the bundled one
 }
 
 func (a *app) metrics(f *metricsFlags, names []string) error {
-	c, err := a.loadConfig()
+	c, err := a.loadTargets(&f.targets)
 	if err != nil {
-		return err
-	}
-	if err := f.apply(c); err != nil {
 		return err
 	}
 	all, err := workflow.LoadMetrics(c)

@@ -38,11 +38,8 @@ Times are UTC. A table is fitted to the terminal; -o line shows every column.`,
 			if err != nil {
 				return err
 			}
-			c, err := a.loadConfig()
+			c, err := a.loadTargets(&t)
 			if err != nil {
-				return err
-			}
-			if err := t.apply(c); err != nil {
 				return err
 			}
 			if !cmd.Flags().Changed("null") && (output == "csv" || output == "markdown") {

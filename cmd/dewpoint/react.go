@@ -95,11 +95,8 @@ dewpoint react apply takes their ids.`,
 }
 
 func (a *app) plan(f *planFlags, names []string) (err error) {
-	c, err := a.loadConfig()
+	c, err := a.loadTargets(&f.targets)
 	if err != nil {
-		return err
-	}
-	if err := f.apply(c); err != nil {
 		return err
 	}
 	rules, inForce, err := chooseRules(c, names)

@@ -46,11 +46,8 @@ Exit codes: 0 complete, 3 something could not be read or done and is said,
   $ dewpoint run --plan-only -q`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			c, err := a.loadConfig()
+			c, err := a.loadTargets(&f.targets)
 			if err != nil {
-				return err
-			}
-			if err := f.apply(c); err != nil {
 				return err
 			}
 			return a.run(c, &f)

@@ -96,11 +96,8 @@ func (a *app) schema(f *schemaFlags, apply bool) (err error) {
 	}
 	ctx, cancel := interruptible()
 	defer cancel()
-	c, err := a.loadConfig()
+	c, err := a.loadTargets(&f.targets)
 	if err != nil {
-		return err
-	}
-	if err := f.apply(c); err != nil {
 		return err
 	}
 	cat, err := workflow.LoadCatalogue(c)

@@ -80,11 +80,8 @@ stops at once and leaves the database as it was.`,
   $ dewpoint sync --to duckdb:estate.duckdb --to duckdb:copy.duckdb`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.loadConfig()
+			c, err := a.loadTargets(&f.targets)
 			if err != nil {
-				return err
-			}
-			if err := f.apply(c); err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("workers") {

@@ -39,6 +39,15 @@ func (t *targets) apply(c *workflow.Config) error {
 	return nil
 }
 
+// loadTargets reads the configuration, with the sinks that are named.
+func (a *app) loadTargets(t *targets) (*workflow.Config, error) {
+	c, err := a.loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	return c, t.apply(c)
+}
+
 // firstReadable opens the first sink that can be read and says which others
 // before it cannot.
 func (a *app) firstReadable(ctx context.Context, urls []string) (*sql.DB, string, error) {

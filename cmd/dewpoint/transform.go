@@ -36,11 +36,8 @@ replaced by itself. Parquet files hold no models.`,
 			if !withDBT && (len(args) > 0 || program != "dbt" || project != "") {
 				return usagef("arguments of dbt, --dbt-program and --project need --dbt")
 			}
-			c, err := a.loadConfig()
+			c, err := a.loadTargets(&t)
 			if err != nil {
-				return err
-			}
-			if err := t.apply(c); err != nil {
 				return err
 			}
 			ctx, cancel := interruptible()
