@@ -27,8 +27,6 @@ type edgeKind struct {
 	decls []schema.Edge
 	// standing are the edges of changed rows that stand already.
 	standing map[edgeKey]bool
-	// shared says that declarations may yield equal edges.
-	shared bool
 	// refs are the references to resolve: of the open old edges in their
 	// order, then of the new ones in theirs.
 	refs []reference
@@ -43,10 +41,10 @@ type edgeKind struct {
 
 type edgeKey struct{ hi, lo uint64 }
 
-func keyOfEdge(from []byte, relation, kind, ref, more string) edgeKey {
+func keyOfEdge(from []byte, relation, kind, ref string) edgeKey {
 	var buf [512]byte
 	b := append(buf[:0], from...)
-	for _, s := range [...]string{relation, kind, more, ref} {
+	for _, s := range [...]string{relation, kind, ref} {
 		b = append(b, byte(len(s)), byte(len(s)>>8))
 		b = append(b, s...)
 	}
@@ -153,7 +151,6 @@ func (e *edgeKind) affected(touched map[string]bool) bool {
 
 // collect gathers the references that have to be resolved.
 func (e *edgeKind) collect(ctx context.Context, r *resolver, touched map[string]bool) error {
-	e.shared = stage.SharedDeclarations(e.decls)
 	affected := e.affected(touched)
 	if affected {
 		if err := e.collectStanding(); err != nil {
@@ -171,7 +168,7 @@ func (e *edgeKind) collect(ctx context.Context, r *resolver, touched map[string]
 	for i := range segs {
 		e.fresh += segs[i].rows
 	}
-	if e.large = e.fresh > resolveAtOnce/2 && !e.shared; e.large {
+	if e.large = e.fresh > resolveAtOnce/2; e.large {
 		return nil
 	}
 	e.refs = slices.Grow(e.refs, e.fresh)
@@ -227,7 +224,7 @@ func (e *edgeKind) collectStanding() error {
 	}
 	return e.all(e.t.edges[e.k.ks.Index], func(s *stagedEdge, applied uint8) error {
 		if applied&appliedChanged != 0 {
-			e.standing[keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref, "")] = false
+			e.standing[keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref)] = false
 		}
 		return nil
 	})
@@ -237,17 +234,9 @@ func (e *edgeKind) collectStanding() error {
 // read twice, for its references and for itself; the second time the same
 // edges count as met before.
 func (e *edgeKind) staged(segs []segment, f func(s *stagedEdge) error) error {
-	met := map[edgeKey]bool{}
 	return e.all(segs, func(s *stagedEdge, applied uint8) error {
-		if applied&appliedChanged != 0 && e.standing[keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref, "")] {
+		if applied&appliedChanged != 0 && e.standing[keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref)] {
 			return nil
-		}
-		if e.shared {
-			key := keyOfEdge(s.from, s.decl.Relation, s.decl.To, s.ref, string(s.decl.Match)+"/"+string(s.decl.OnDelete))
-			if met[key] {
-				return nil
-			}
-			met[key] = true
 		}
 		return f(s)
 	})
@@ -283,7 +272,7 @@ func (e *edgeKind) each(ctx context.Context, f func(o *oldEdge) error) error {
 			if applied, ok := dropped[o.from]; ok {
 				stands := false
 				for _, kind := range [...]string{o.toKind, ""} {
-					key := keyOfEdge(o.from[:], o.relation, kind, o.ref, "")
+					key := keyOfEdge(o.from[:], o.relation, kind, o.ref)
 					if _, ok := e.standing[key]; ok {
 						e.standing[key], stands = true, true
 					}

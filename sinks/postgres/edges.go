@@ -50,12 +50,8 @@ func (m *commit) replaceEdges(ctx context.Context, rows int64) error {
 	if m.indexes(func(i int, k *stage.Kind) bool { return k.Rows > 0 && !m.whole[i] }) == m.indexes(func(int, *stage.Kind) bool { return false }) {
 		fresh = "true"
 	}
-	distinct := ""
-	if m.t.SharedDeclarations() {
-		distinct = "DISTINCT"
-	}
-	from := fmt.Sprintf(`SELECT %s e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope
-		FROM _edges e JOIN _declarations d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, distinct, fresh)
+	from := fmt.Sprintf(`SELECT e.from_id, d.from_kind, d.relation, d.to_kind, e.to_ref, d.match, d.on_delete, e.account, e.region, e._scope
+		FROM _edges e JOIN _declarations d ON d.kind = e.kind AND d.decl = e.decl WHERE %s`, fresh)
 	if m.replaced == 0 {
 		return m.resolveNew(ctx, "("+from+")")
 	}

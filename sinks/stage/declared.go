@@ -16,25 +16,6 @@ func Declaration(e schema.Edge) schema.Edge {
 	return e
 }
 
-// SharedDeclarations says whether two edges of a row may differ in their
-// declaration alone.
-func SharedDeclarations(edges []schema.Edge) bool {
-	seen := map[[2]string]bool{}
-	for _, e := range edges {
-		key := [2]string{e.To, e.Relation}
-		if seen[key] {
-			return true
-		}
-		seen[key] = true
-	}
-	return false
-}
-
-// SharedDeclarations says it of the sync's kinds together.
-func (s *Stage) SharedDeclarations() bool {
-	return slices.ContainsFunc(s.kinds, func(k *Kind) bool { return SharedDeclarations(k.Edges) })
-}
-
 // StoredEdges are the declarations of a kind's edges as a database keeps them.
 type StoredEdges struct {
 	Kind, Key string
